@@ -1,0 +1,109 @@
+"""A process's own data folder: lock, private permissions, files that are complete or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from protocol.errors import StoreError, StoreLockedError
+
+
+class DataFolder:
+    """A folder of mode 0700 that one daemon at a time owns.
+
+    Args:
+        path: Created when missing.
+
+    Raises:
+        StoreError: It cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise store_error(error, path) from error
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def subfolder(self, name: str) -> Path:
+        """A private folder below this one, created when missing."""
+        folder = self.path / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Owns the folder until the block ends or the process dies.
+
+        Raises:
+            StoreLockedError: Another daemon owns it.
+        """
+        lock = FileLock(self.path / "daemon.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StoreLockedError(
+                f"another daemon already runs in {self.path}", hint="stop it first, or use another data folder"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def daemon_runs(self) -> bool:
+        """Whether a daemon owns the folder now."""
+        try:
+            with self.locked():
+                return False
+        except StoreLockedError:
+            return True
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Writes a file that is complete or not there, durable on return.
+
+    Raises:
+        StoreError: The disk is full or refuses.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise store_error(error, path) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Makes renames in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def store_error(error: OSError, path: Path) -> StoreError:
+    """One line for the operator about a failed file operation."""
+    if error.errno == errno.ENOSPC:
+        return StoreError(f"the disk is full at {path}", hint="free space and start again: nothing was lost")
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return StoreError(f"no permission for {path}", hint="run as the user who owns the data folder")
+    return StoreError(f"{path}: {error.strerror}")
