@@ -22,6 +22,8 @@ class ChainFollower:
     def __init__(self, ledger: Ledger, *, keep_events: bool = False) -> None:
         self._ledger = ledger
         self._keep_events = keep_events
+        self._head: BlockHeader | None = None
+        self._next_block = 0
         self._restart()
 
     @property
@@ -61,4 +63,4 @@ class ChainFollower:
         self.history = History()
         self.events: list[LocatedEvent] = []
         self._next_block = self._ledger.identity.deployment_block_number
-        self._head: BlockHeader | None = None
+        self._head = None

@@ -57,6 +57,10 @@ class KuboProcess:
         Raises:
             BlockStoreUnavailableError: It ended or did not answer in time; it is then gone.
         """
+        if rpc_identity(self._rpc_port) is not None:
+            raise BlockStoreUnavailableError(
+                f"another IPFS process answers on port {self._rpc_port}", hint="stop it, or configure its URL"
+            )
         with self._log_path.open("wb") as log:
             self._child = subprocess.Popen(  # noqa: S603 - the program is ours or the operator's ipfs
                 self._command,
@@ -64,22 +68,32 @@ class KuboProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the daemon, which ends this child when it is done with it
             )
+        ready = False
+        try:
+            identity = self._wait(timeout_seconds)
+            ready = identity is not None
+        finally:
+            if not ready:
+                self.stop()
+        if identity is None:
+            tail = self._log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
+            raise BlockStoreUnavailableError(
+                f"the IPFS process did not start, it said: {' '.join(tail.split()) or 'nothing'}",
+                hint=f"see {self._log_path}",
+            )
+        _LOG.info("ipfs process ready", rpc_port=self._rpc_port)
+        return identity
+
+    def _wait(self, timeout_seconds: float) -> dict[str, Any] | None:
         deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            if self._child.poll() is not None:
-                break
+        while time.monotonic() < deadline and self._child is not None and self._child.poll() is None:
             identity = rpc_identity(self._rpc_port)
             if identity is not None:
-                _LOG.info("ipfs process ready", pid=self._child.pid, rpc_port=self._rpc_port)
                 return identity
             time.sleep(_POLL_SECONDS)
-        self.stop()
-        tail = self._log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace").split("\n")
-        said = " ".join(line.strip() for line in tail if line.strip()) or "nothing"
-        raise BlockStoreUnavailableError(
-            f"the IPFS process did not start, it said: {said}", hint=f"see {self._log_path}"
-        )
+        return None
 
     def stop(self) -> None:
         """Ends the child: TERM, then KILL after five seconds. Not an error when it is gone."""

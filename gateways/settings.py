@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from protocol.errors import ConfigError
 
@@ -15,6 +15,43 @@ class Settings(BaseModel):
     """Base of all settings: frozen, strict about names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _beside_file(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None or path.is_absolute() else folder / path
+
+
+FilePath = Annotated[Path, AfterValidator(_beside_file)]
+"""A path; relative to the settings file."""
+
+
+class ChainSettings(Settings):
+    """How to reach the chain."""
+
+    rpc_url: str
+    """JSON-RPC over http(s)."""
+    compare_rpc_url: str | None = None
+    """A second endpoint, of another operator, whose blocks must agree; without it the first one is believed."""
+    finality: Literal["latest", "finalized"] = "latest"
+    """``latest`` for Hardhat and QBFT, ``finalized`` for chains whose newest blocks can change."""
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    """How long a transaction may take into a block."""
+
+
+class IPFSSettings(Settings):
+    """How to reach IPFS: a running Kubo by its RPC URL, else one that the process starts."""
+
+    url: str | None = None
+    """RPC URL of a running Kubo; unset: ``ipfs`` on PATH, else the embedded core."""
+    swarm_key_file: FilePath | None = None
+    """Key file of the private swarm; needed when the process starts Kubo itself."""
+    rpc_port: int | None = Field(default=None, ge=1, le=65535)
+    """On 127.0.0.1; a free one when unset."""
+    swarm_port: int | None = Field(default=None, ge=1, le=65535)
+    """On 127.0.0.1; a free one when unset, so peers cannot be told a lasting address."""
+    peers: tuple[str, ...] = ()
+    """Multiaddresses of peers to stay connected to."""
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

@@ -6,11 +6,13 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Final, Self
 
+from gateways.data_folder import write_atomically
 from gateways.embedded_kubo.repository import make_private, read_swarm_key
 from gateways.kubo_process import KuboProcess, free_loopback_port
 from protocol.errors import BlockStoreUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -27,16 +29,28 @@ class StockKubo:
         swarm_key: Key file of the private swarm.
         rpc_port: RPC port on 127.0.0.1; None takes a free one.
         swarm_port: The same for the swarm.
+        peers: Multiaddresses (with /p2p/ID) that it stays connected to.
+
+    Unlike the embedded core it outlives a parent that is killed outright; the next start then says that its
+    repository is locked.
     """
 
     def __init__(
-        self, program: Path, repo: Path, swarm_key: Path, *, rpc_port: int | None = None, swarm_port: int | None = None
+        self,
+        program: Path,
+        repo: Path,
+        swarm_key: Path,
+        *,
+        rpc_port: int | None = None,
+        swarm_port: int | None = None,
+        peers: Sequence[str] = (),
     ) -> None:
         self._program = program
         self._repo = repo
         self._swarm_key = swarm_key
         self._rpc_port = rpc_port or free_loopback_port()
         self._swarm_port = swarm_port or free_loopback_port()
+        self._peers = tuple(peers)
         self._process: KuboProcess | None = None
 
     @property
@@ -58,12 +72,7 @@ class StockKubo:
         if not (self._repo / "config").exists():
             self._initialise(environment)
         make_private(self._repo, swarm_key, swarm_port=self._swarm_port, hash_on_read=True)
-        config_path = self._repo / "config"
-        config = json.loads(config_path.read_text("utf-8"))
-        config["Addresses"]["API"] = f"/ip4/127.0.0.1/tcp/{self._rpc_port}"
-        # AutoConf fetches public settings over the internet and refuses to run in a private swarm.
-        config["AutoConf"] = {"Enabled": False}
-        config_path.write_text(json.dumps(config, indent=2), "utf-8")
+        self._edit_config()
         process = KuboProcess(
             [str(self._program), "daemon"], environment, rpc_port=self._rpc_port, log_path=self._repo / "process.log"
         )
@@ -84,6 +93,16 @@ class StockKubo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _edit_config(self) -> None:
+        config_path = self._repo / "config"
+        config = json.loads(config_path.read_text("utf-8"))
+        config["Addresses"]["API"] = f"/ip4/127.0.0.1/tcp/{self._rpc_port}"
+        # AutoConf fetches public settings over the internet and refuses to run in a private swarm.
+        config["AutoConf"] = {"Enabled": False}
+        peers = [peer.rpartition("/p2p/") for peer in self._peers]
+        config["Peering"] = {"Peers": [{"ID": peer_id, "Addrs": [address]} for address, _, peer_id in peers]}
+        write_atomically(config_path, json.dumps(config, indent=2).encode("utf-8"))
 
     def _initialise(self, environment: dict[str, str]) -> None:
         try:

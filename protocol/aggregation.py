@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from protocol.errors import MalformedError, VerificationError
+from protocol.errors import ConfigError, MalformedError, VerificationError
 from protocol.identifiers import digest_of
 from protocol.plan import MAX_TOTAL_WEIGHT, RoundPlan
 from protocol.tensors import encode_header
@@ -35,7 +35,9 @@ def aggregate(parent: BinaryIO, updates: Sequence[VerifiedUpdate], plan: RoundPl
     Raises:
         MalformedError: The parent is not an encoding of the plan's tensors, or a sum is not finite in float32.
         VerificationError: A chunk no longer opens: the fetched file changed under us.
+        ConfigError: This process flushes subnormal numbers to zero, so its bytes would be other than everyone's.
     """
+    _check_arithmetic()
     total = sum(update.registration.event.weight for update in updates)
     if not 0 < total < MAX_TOTAL_WEIGHT:
         raise MalformedError("the sum of weights is not within 1..2^28")
@@ -59,6 +61,16 @@ def aggregate(parent: BinaryIO, updates: Sequence[VerifiedUpdate], plan: RoundPl
         yield rounded.tobytes()
     if parent.read(1):
         raise MalformedError("the parent model is longer than its tensors")
+
+
+def _check_arithmetic() -> None:
+    # Libraries built with -ffast-math, and torch on request, set the processor's flush-to-zero mode.
+    smallest = np.array([1], dtype=np.int32).view(np.float32)
+    if smallest.astype(np.float64)[0] == 0 or smallest.astype(np.float64).astype(np.float32)[0] == 0:
+        raise ConfigError(
+            "this process flushes subnormal numbers to zero",
+            hint="aggregate in a process that loads no library that sets flush-to-zero",
+        )
 
 
 def _weighted_sum(updates: Sequence[VerifiedUpdate], chunk: int) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ parser re-encodes and compares, so bytes that parse are the bytes that every par
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -19,6 +20,8 @@ JSONValue: TypeAlias = "bool | int | str | Sequence[JSONValue] | Mapping[str, JS
 
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
+# Every quote begins a match, even one without an end, so that the search is linear.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 def encode(value: JSONValue) -> bytes:
@@ -41,13 +44,32 @@ def parse(data: bytes) -> JSONValue:
     Raises:
         MalformedError: Not UTF-8, not JSON, or not the one encoding of its value.
     """
+    check_depth(data, MAX_DEPTH)
     try:
-        value: JSONValue = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_float)
+        value: JSONValue = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_float, parse_int=_bounded_int
+        )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise MalformedError(f"not canonical JSON: {error}") from error
     if encode(value) != data:
         raise MalformedError("not canonical JSON: the bytes are not the canonical encoding of their value")
     return value
+
+
+def check_depth(data: bytes, max_depth: int) -> None:
+    """Refuses JSON that is nested too deep before a recursive parser sees it and exhausts the stack.
+
+    Raises:
+        MalformedError: More than ``max_depth`` brackets are open at once.
+    """
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(data):
+        if token[0] in b"[{":
+            depth += 1
+            if depth > max_depth:
+                raise MalformedError(f"nested deeper than {max_depth}")
+        elif token[0] in b"]}":
+            depth -= 1
 
 
 def parse_object(data: bytes, keys: frozenset[str]) -> dict[str, JSONValue]:
@@ -110,7 +132,7 @@ def expect_list(value: JSONValue) -> list[JSONValue]:
 
 
 def _check(value: JSONValue, depth: int) -> None:
-    if depth > MAX_DEPTH:
+    if depth == MAX_DEPTH and isinstance(value, Mapping | Sequence) and not isinstance(value, str):
         raise MalformedError(f"nested deeper than {MAX_DEPTH}")
     match value:
         case None | bool():
@@ -151,6 +173,14 @@ def _unique(pairs: list[tuple[str, JSONValue]]) -> dict[str, JSONValue]:
     if len(result) != len(pairs):
         raise MalformedError("not canonical JSON: a key occurs twice")
     return result
+
+
+def _bounded_int(text: str) -> int:
+    # Python refuses to read integers of some thousand digits with a plain ValueError, at a limit that its
+    # environment sets: the bound must be ours.
+    if len(text) > 17:
+        raise MalformedError("not canonical JSON: an integer is not below 2^53 in magnitude")
+    return int(text)
 
 
 def _no_float(text: str) -> JSONValue:

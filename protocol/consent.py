@@ -22,6 +22,7 @@ from protocol.merkle import Leaf, MerkleTree, leaf_key
 from protocol.ports import ChainIdentity
 
 RECEIPT_VERSION = 1
+SIGNATURE_BYTES = 65
 CONSENT_DOMAIN = "consent-receipt"
 
 DUO_PURPOSES: Mapping[str, str] = {
@@ -65,7 +66,7 @@ class ConsentReceipt:
             raise MalformedError("a consent receipt names its purposes once each, sorted")
         if unknown := set(self.purposes) - DUO_PURPOSES.keys():
             raise MalformedError(f"purpose {min(unknown)!r} is not known")
-        if self.expires_at <= self.granted_at:
+        if not 0 <= self.granted_at < self.expires_at:
             raise MalformedError("a consent receipt expires after it was granted")
 
     def digest(self) -> Digest:
@@ -194,6 +195,8 @@ def verify_receipt(
     Raises:
         ConsentError: Signed by nobody, or by somebody who is not a witness of the site.
     """
+    if len(signed.signature) != SIGNATURE_BYTES:
+        raise ConsentError("the consent receipt's signature is none")
     try:
         address = Account.recover_message(_typed_message(signed.receipt, identity), signature=signed.signature)
     except (BadSignature, ValueError) as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import BinaryIO
 
@@ -166,16 +166,19 @@ class OpenedEnvelope:
         return (self.chunk(index) for index in range(self.chunk_count))
 
 
-def open_envelope(stream: BinaryIO, key: RecipientPrivateKey, context: BoundContext) -> OpenedEnvelope:
+def open_envelope(
+    stream: BinaryIO, key: RecipientPrivateKey, recipients: Sequence[Recipient], context: BoundContext
+) -> OpenedEnvelope:
     """Opens an envelope for one recipient in the context where it must belong.
 
     Args:
         stream: Seekable; stays open as long as the result is used.
         key: A recipient's private key.
+        recipients: For whom the envelope must be sealed, in the plan's order: a site cannot leave the auditor out.
         context: Where the envelope must belong.
 
     Raises:
-        VerificationError: ``ENVELOPE_MALFORMED``, ``VERSION_UNKNOWN``, ``CONTEXT_MISMATCH``, ``NOT_OPENED`` or
+        VerificationError: ``ENVELOPE_MALFORMED``, ``VERSION_UNKNOWN``, ``CONTEXT_MISMATCH``, ``KEY_NOT_UNWRAPPED`` or
             ``KEY_COMMITMENT_MISMATCH``.
     """
     raw = read_header_bytes(stream)
@@ -185,14 +188,13 @@ def open_envelope(stream: BinaryIO, key: RecipientPrivateKey, context: BoundCont
         raise VerificationError(VerdictCode.ENVELOPE_MALFORMED, "the envelope has another length than its header says")
     if header.context_digest != context.digest():
         raise VerificationError(VerdictCode.CONTEXT_MISMATCH, "the envelope was sealed for another context")
-    wanted = public_key_digest(key.public_key())
-    wrapped = next((wrapped for digest, wrapped in header.wrapped_keys if digest == wanted), None)
-    if wrapped is None:
-        raise VerificationError(VerdictCode.NOT_OPENED, "the envelope names no key for this recipient")
+    if [digest for digest, _ in header.wrapped_keys] != [public_key_digest(r.public_key) for r in recipients]:
+        raise VerificationError(VerdictCode.CONTEXT_MISMATCH, "the envelope was sealed for other recipients")
+    wrapped = dict(header.wrapped_keys).get(public_key_digest(key.public_key()), b"")
     try:
         content_key = key.unwrap(wrapped, _wrap_info(header.context_digest))
     except MalformedError as error:
-        raise VerificationError(VerdictCode.NOT_OPENED, str(error)) from error
+        raise VerificationError(VerdictCode.KEY_NOT_UNWRAPPED, str(error)) from error
     if len(content_key) != _CONTENT_KEY_BYTES or _key_commitment(content_key) != header.key_commitment:
         raise VerificationError(VerdictCode.KEY_COMMITMENT_MISMATCH, "the content key is not the committed one")
     header_digest = digest_of("envelope-header", raw)
@@ -248,15 +250,20 @@ def _parse_header(body: bytes) -> EnvelopeHeader:
         for item in recipients:
             entry = expect_object(item, frozenset({"key_digest", "wrapped"}))
             wrapped = base64.b64decode(expect_str(entry["wrapped"]), validate=True)
+            if len(wrapped) != WRAPPED_KEY_BYTES:
+                raise MalformedError("a wrapped key has a wrong length")
             wrapped_keys.append((Digest.from_hex(expect_str(entry["key_digest"])), wrapped))
-        return EnvelopeHeader(
+        header = EnvelopeHeader(
             context_digest=Digest.from_hex(expect_str(found["context_digest"])),
             content_length=expect_int(found["content_length"]),
             key_commitment=Digest.from_hex(expect_str(found["key_commitment"])),
             wrapped_keys=tuple(wrapped_keys),
         )
+        if _encode_header(header)[_PREFIX.size :] != body:
+            raise MalformedError("it is not in its canonical form")
     except (MalformedError, ValueError) as error:
         raise VerificationError(VerdictCode.ENVELOPE_MALFORMED, f"the envelope's header: {error}") from error
+    return header
 
 
 def _wrap_info(context_digest: Digest) -> bytes:

@@ -230,7 +230,7 @@ class History:
                 self.round_keys[event.aggregator_id, RoundId(event.lineage_id, event.round)] = event
             case ev.SuiteSealed():
                 self.sealed = event
-            case ev.AuditorKeyUsed():
+            case ev.AuditorKeyUsed() | ev.GovernorChanged():
                 pass
             case _:
                 self._apply_round(event, at)

@@ -15,6 +15,7 @@ import base58
 from protocol.errors import MalformedError
 
 _MULTIHASH_SHA2_256 = b"\x12\x20"
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
 class _FixedBytes(bytes):
@@ -34,10 +35,11 @@ class _FixedBytes(bytes):
         Raises:
             MalformedError: Not hex, or of another length.
         """
-        try:
-            return cls(bytes.fromhex(text.removeprefix("0x")))
-        except ValueError as error:
-            raise MalformedError(f"{text!r} is not the hex of a {cls.__name__}") from error
+        digits = text.removeprefix("0x")
+        # ``fromhex`` skips white space: one value would have many spellings.
+        if len(digits) != 2 * cls.length or not _HEX_DIGITS.issuperset(digits):
+            raise MalformedError(f"{text!r:.100} is not the hex of a {cls.__name__}")
+        return cls(bytes.fromhex(digits))
 
     @classmethod
     def zero(cls) -> Self:
@@ -106,12 +108,14 @@ class CID(_FixedBytes):
         Raises:
             MalformedError: Not a CIDv0 with a sha2-256 multihash.
         """
+        # A CIDv0 has 46 characters; decoding takes quadratic time, so the length is checked first. The comparison
+        # refuses what the decoder forgives, such as white space at the end.
         try:
-            raw = base58.b58decode(text)
+            raw = base58.b58decode(text) if len(text) == 46 else b""
         except ValueError as error:
-            raise MalformedError(f"{text!r} is not a CIDv0") from error
-        if len(raw) != 34 or raw[:2] != _MULTIHASH_SHA2_256:
-            raise MalformedError(f"{text!r} is not a CIDv0")
+            raise MalformedError(f"{text!r:.100} is not a CIDv0") from error
+        if len(raw) != 34 or raw[:2] != _MULTIHASH_SHA2_256 or base58.b58encode(raw).decode("ascii") != text:
+            raise MalformedError(f"{text!r:.100} is not a CIDv0")
         return cls(raw[2:])
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from eth_account.messages import encode_defunct
 from eth_keys.exceptions import BadSignature
 
 from protocol.canonical_json import JSONValue, encode, expect_int, expect_list, expect_object, expect_str, parse
+from protocol.consent import SIGNATURE_BYTES
 from protocol.deployment import Deployment, encode_deployment, parse_deployment
 from protocol.errors import MalformedError
 from protocol.identifiers import AccountAddress, Digest, SiteId, digest_of, site_id_of
@@ -95,6 +96,8 @@ def parse_invitation(data: bytes, *, now: int) -> Invitation:
     message = encode_defunct(digest_of("invitation", encode(body)))
     try:
         signature = base64.b64decode(expect_str(fields["signature"]), validate=True)
+        if len(signature) != SIGNATURE_BYTES:
+            raise MalformedError("the invitation's signature is none")
         signer = Account.recover_message(message, signature=signature)
     except (BadSignature, ValueError) as error:
         raise MalformedError("the invitation's signature is none") from error

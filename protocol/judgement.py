@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from protocol.duplicates import find_duplicates
-from protocol.errors import VerificationError
+from protocol.errors import KeyRingError, VerificationError
 from protocol.history import Registration
 from protocol.recipient_keys import RecipientPrivateKey
 from protocol.result import Verdict, make_verdicts
@@ -38,10 +38,16 @@ def judge_round(
 
     Args:
         context: The round; its history reaches at least to the round's close.
-        key: A recipient's private key.
+        key: The private key of one of the plan's recipients.
         fetched: Gives the fetched envelope of a registration, or raises ``VerificationError`` with an availability
             code or ``TOO_LARGE``. The streams stay open as long as the judgement is used.
+
+    Raises:
+        KeyRingError: The key is no recipient's: to refuse every site for it would be a false verdict.
     """
+    own = key.public_key()
+    if all(recipient.public_key != own for recipient in context.plan.recipients):
+        raise KeyRingError("the private key is not one of the round's recipients", hint="take the key of this round")
     codes: dict[int, VerdictCode] = {}
     details: list[tuple[int, str]] = []
     verified: list[VerifiedUpdate] = []

@@ -13,6 +13,18 @@ from protocol.identifiers import CID, AccountAddress, AggregatorId, Digest, Line
 
 
 @dataclass(frozen=True, slots=True)
+class TransferOwnership:
+    """Governor: offers the governance to another account; nothing changes until that account accepts."""
+
+    new_owner: AccountAddress
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptOwnership:
+    """The account that was offered the governance: takes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class AdmitSite:
     """Governor: admits a site."""
 
@@ -190,7 +202,9 @@ class AbortRound:
 
 
 LedgerCall: TypeAlias = (
-    AdmitSite
+    TransferOwnership
+    | AcceptOwnership
+    | AdmitSite
     | RotateSiteAccount
     | SuspendSite
     | ReinstateSite

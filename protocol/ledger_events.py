@@ -35,6 +35,14 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class GovernorChanged:
+    """The governor changed; the first is emitted at deployment, from the zero account."""
+
+    previous_governor: AccountAddress
+    governor: AccountAddress
+
+
+@dataclass(frozen=True, slots=True)
 class SiteAdmitted:
     """The governor admitted a site."""
 
@@ -266,7 +274,8 @@ class RoundAborted:
 
 
 LedgerEvent: TypeAlias = (
-    SiteAdmitted
+    GovernorChanged
+    | SiteAdmitted
     | SiteAccountRotated
     | SiteSuspended
     | SiteReinstated

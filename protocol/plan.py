@@ -6,8 +6,9 @@ Canonical JSON, pinned on IPFS; its digest is on chain in ``RoundOpened`` and in
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Literal, TypeAlias, cast
 
@@ -15,14 +16,22 @@ from protocol.canonical_json import JSONValue, encode, expect_int, expect_list, 
 from protocol.errors import MalformedError
 from protocol.fixed_point import MAX_SCALE_BITS
 from protocol.identifiers import CID, Digest, LineageId, digest_of
-from protocol.tensors import TensorShape, check_order
+from protocol.recipient_keys import PUBLIC_KEY_BYTES
+from protocol.tensors import TensorShape, check_order, value_count
 
 PLAN_VERSION = 1
 MAX_PLAN_BYTES = 4 << 20
 MAX_SITES = 256
 MAX_TOTAL_WEIGHT = 2**28
+MAX_VALUES = 2**31
+"""Federated values of a model: 8 GiB of update, far below the envelope's 2^32 chunks."""
+STRATEGIES = frozenset({"fedavg"})
+"""The weighted mean (docs/spec/aggregation.md)."""
 PLAN_SCHEMA = digest_of("plan-schema", b"1")
 """Named by a lineage's genesis: which plans its rounds may have."""
+
+_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,10})?")
+_WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 Weighting: TypeAlias = Literal["equal", "num_examples"]
 Role: TypeAlias = Literal["aggregator", "auditor"]
@@ -91,6 +100,12 @@ class RoundPlan:
 
     def __post_init__(self) -> None:
         check_order(self.shapes)
+        if value_count(self.shapes) > MAX_VALUES:
+            raise MalformedError(f"the plan federates more than {MAX_VALUES} values")
+        if not _WORD.fullmatch(self.scope):
+            raise MalformedError("the plan's scope is no lower-case word")
+        if self.strategy not in STRATEGIES:
+            raise MalformedError(f"strategy {self.strategy!r:.80} is not known")
         if not all(0 <= tensor.scale_bits <= MAX_SCALE_BITS for tensor in self.tensors):
             raise MalformedError(f"a tensor's scale_bits are not within 0..{MAX_SCALE_BITS}")
         if not 1 <= self.max_abs < 2**31:
@@ -102,8 +117,16 @@ class RoundPlan:
         _decimal(self.max_norm)
         if not 0 < _decimal(self.near_duplicate_cosine) <= 1:
             raise MalformedError("near_duplicate_cosine is not within 0..1")
+        self._check_recipients()
+
+    def _check_recipients(self) -> None:
         if not any(recipient.role == "aggregator" for recipient in self.recipients):
             raise MalformedError("the plan names no aggregator's key")
+        if len(self.recipients) > MAX_SITES:
+            raise MalformedError(f"the plan names more than {MAX_SITES} recipients")
+        keys = {recipient.public_key for recipient in self.recipients}
+        if len(keys) != len(self.recipients) or {len(key) for key in keys} != {PUBLIC_KEY_BYTES}:
+            raise MalformedError("a recipient's public key occurs twice or has a wrong length")
 
     @property
     def shapes(self) -> tuple[TensorShape, ...]:
@@ -180,33 +203,33 @@ def parse_plan(data: bytes) -> RoundPlan:
     """
     if len(data) > MAX_PLAN_BYTES:
         raise MalformedError(f"the plan is longer than {MAX_PLAN_BYTES} bytes")
-    fields = expect_object(parse(data), _PLAN_KEYS)
-    if fields["version"] != PLAN_VERSION:
-        raise MalformedError(f"plan version {fields['version']} is not known")
-    weighting = expect_str(fields["weighting"])
+    found = expect_object(parse(data), _PLAN_KEYS)
+    if found["version"] != PLAN_VERSION:
+        raise MalformedError(f"plan version {found['version']} is not known")
+    weighting = expect_str(found["weighting"])
     if weighting not in {"equal", "num_examples"}:
         raise MalformedError(f"weighting {weighting!r} is not known")
     plan = RoundPlan(
-        lineage_id=LineageId.from_hex(expect_str(fields["lineage_id"])),
-        round=expect_int(fields["round"], low=1),
-        parent_digest=Digest.from_hex(expect_str(fields["parent_digest"])),
-        parent_cid=CID.from_text(expect_str(fields["parent_cid"])),
-        backbone_digest=Digest.from_hex(expect_str(fields["backbone_digest"])),
-        scope=expect_str(fields["scope"]),
-        tensors=tuple(_parse_tensor(item) for item in expect_list(fields["tensors"])),
+        lineage_id=LineageId.from_hex(expect_str(found["lineage_id"])),
+        round=expect_int(found["round"], low=1),
+        parent_digest=Digest.from_hex(expect_str(found["parent_digest"])),
+        parent_cid=CID.from_text(expect_str(found["parent_cid"])),
+        backbone_digest=Digest.from_hex(expect_str(found["backbone_digest"])),
+        scope=expect_str(found["scope"]),
+        tensors=tuple(_parse_tensor(item) for item in expect_list(found["tensors"])),
         weighting=cast("Weighting", weighting),
-        max_weight=expect_int(fields["max_weight"]),
-        examples_per_weight=expect_int(fields["examples_per_weight"]),
-        max_abs=expect_int(fields["max_abs"]),
-        max_norm=expect_str(fields["max_norm"]),
-        near_duplicate_cosine=expect_str(fields["near_duplicate_cosine"]),
-        min_accepted=expect_int(fields["min_accepted"]),
-        max_envelope_bytes=expect_int(fields["max_envelope_bytes"]),
-        fetch_timeout_seconds=expect_int(fields["fetch_timeout_seconds"]),
-        strategy=expect_str(fields["strategy"]),
-        training=_parse_training(fields["training"]),
-        recipients=tuple(_parse_recipient(item) for item in expect_list(fields["recipients"])),
-        max_rounds=expect_int(fields["max_rounds"]),
+        max_weight=expect_int(found["max_weight"]),
+        examples_per_weight=expect_int(found["examples_per_weight"]),
+        max_abs=expect_int(found["max_abs"]),
+        max_norm=expect_str(found["max_norm"]),
+        near_duplicate_cosine=expect_str(found["near_duplicate_cosine"]),
+        min_accepted=expect_int(found["min_accepted"]),
+        max_envelope_bytes=expect_int(found["max_envelope_bytes"]),
+        fetch_timeout_seconds=expect_int(found["fetch_timeout_seconds"]),
+        strategy=expect_str(found["strategy"]),
+        training=_parse_training(found["training"]),
+        recipients=tuple(_parse_recipient(item) for item in expect_list(found["recipients"])),
+        max_rounds=expect_int(found["max_rounds"]),
     )
     if encode_plan(plan) != data:
         raise MalformedError("the plan is not in its canonical form")
@@ -218,31 +241,7 @@ def plan_digest(encoded: bytes) -> Digest:
     return digest_of("plan", encoded)
 
 
-_PLAN_KEYS = frozenset(
-    {
-        "version",
-        "lineage_id",
-        "round",
-        "parent_digest",
-        "parent_cid",
-        "backbone_digest",
-        "scope",
-        "tensors",
-        "weighting",
-        "max_weight",
-        "examples_per_weight",
-        "max_abs",
-        "max_norm",
-        "near_duplicate_cosine",
-        "min_accepted",
-        "max_envelope_bytes",
-        "fetch_timeout_seconds",
-        "strategy",
-        "training",
-        "recipients",
-        "max_rounds",
-    }
-)
+_PLAN_KEYS = frozenset({"version", *(field.name for field in fields(RoundPlan))})
 
 
 def _recipient_value(recipient: Recipient) -> Mapping[str, JSONValue]:
@@ -254,31 +253,31 @@ def _recipient_value(recipient: Recipient) -> Mapping[str, JSONValue]:
 
 
 def _parse_recipient(value: JSONValue) -> Recipient:
-    fields = expect_object(value, frozenset({"role", "id", "public_key"}))
-    role = expect_str(fields["role"])
+    found = expect_object(value, frozenset({"role", "id", "public_key"}))
+    role = expect_str(found["role"])
     if role not in {"aggregator", "auditor"}:
         raise MalformedError(f"recipient role {role!r} is not known")
     try:
-        public_key = base64.b64decode(expect_str(fields["public_key"]), validate=True)
+        public_key = base64.b64decode(expect_str(found["public_key"]), validate=True)
     except ValueError as error:
         raise MalformedError("a recipient's public key is not base64") from error
-    return Recipient(cast("Role", role), Digest.from_hex(expect_str(fields["id"])), public_key)
+    return Recipient(cast("Role", role), Digest.from_hex(expect_str(found["id"])), public_key)
 
 
 def _parse_tensor(value: JSONValue) -> PlannedTensor:
-    fields = expect_object(value, frozenset({"name", "shape", "scale_bits"}))
-    shape = tuple(expect_int(size, low=1) for size in expect_list(fields["shape"]))
-    return PlannedTensor(TensorShape(expect_str(fields["name"]), shape), expect_int(fields["scale_bits"]))
+    found = expect_object(value, frozenset({"name", "shape", "scale_bits"}))
+    shape = tuple(expect_int(size, low=1) for size in expect_list(found["shape"]))
+    return PlannedTensor(TensorShape(expect_str(found["name"]), shape), expect_int(found["scale_bits"]))
 
 
 def _parse_training(value: JSONValue) -> TrainingSettings:
-    fields = expect_object(value, frozenset({"epochs", "batch_size", "learning_rate", "clip_norm", "seed"}))
+    found = expect_object(value, frozenset({"epochs", "batch_size", "learning_rate", "clip_norm", "seed"}))
     settings = TrainingSettings(
-        epochs=expect_int(fields["epochs"], low=1, high=10_000),
-        batch_size=expect_int(fields["batch_size"], low=1, high=65_536),
-        learning_rate=expect_str(fields["learning_rate"]),
-        clip_norm=expect_str(fields["clip_norm"]),
-        seed=expect_int(fields["seed"]),
+        epochs=expect_int(found["epochs"], low=1, high=10_000),
+        batch_size=expect_int(found["batch_size"], low=1, high=65_536),
+        learning_rate=expect_str(found["learning_rate"]),
+        clip_norm=expect_str(found["clip_norm"]),
+        seed=expect_int(found["seed"]),
     )
     _decimal(settings.learning_rate)
     _decimal(settings.clip_norm)
@@ -286,7 +285,7 @@ def _parse_training(value: JSONValue) -> TrainingSettings:
 
 
 def _decimal(text: str) -> Fraction:
-    """A positive decimal of at most 20 characters; no exponent, no sign."""
-    if not 1 <= len(text) <= 20 or not text.replace(".", "", 1).isdecimal() or not text.isascii():
-        raise MalformedError(f"{text!r} is no decimal number")
-    return Fraction(text)
+    """A positive decimal below 10^9 with at most 10 places; no exponent, no sign."""
+    if not _DECIMAL.fullmatch(text) or not (value := Fraction(text)):
+        raise MalformedError(f"{text!r:.80} is no positive decimal number")
+    return value

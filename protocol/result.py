@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from protocol.aggregation import NO_SERVER_STATE
 from protocol.canonical_json import encode, expect_int, expect_list, expect_object, expect_str, parse
 from protocol.errors import MalformedError
 from protocol.history import Registration
@@ -66,8 +65,8 @@ class RoundResult:
 
 
 def failed_result(round_id: RoundId, verdicts: tuple[Verdict, ...], verdicts_cid: CID) -> RoundResult:
-    """The result of a round in which too few updates were accepted."""
-    return RoundResult(round_id, Digest.zero(), CID.zero(), NO_SERVER_STATE, verdicts, verdicts_cid)
+    """The result of a round in which too few updates were accepted: it names no model and no state."""
+    return RoundResult(round_id, Digest.zero(), CID.zero(), Digest.zero(), verdicts, verdicts_cid)
 
 
 def make_verdicts(registrations: Sequence[Registration], codes: Mapping[int, VerdictCode]) -> tuple[Verdict, ...]:

@@ -1,25 +1,15 @@
-"""The states of a round and what may follow what (docs/spec/round.md); the contract enforces the same table."""
+"""What may follow what in the life of a round (docs/spec/round.md); the contract enforces the same table."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from protocol.standing import RoundState
 
-
-class RoundState(IntEnum):
-    """Numbers equal the contract's."""
-
-    NONE = 0
-    OPEN = 1
-    CLOSED = 2
-    """Follows from time or from the last registration; no transaction closes a round."""
-    FINALIZED = 3
-    FAILED = 4
-    ABORTED = 5
-
+__all__ = ["TRANSITIONS", "RoundState"]
 
 TRANSITIONS: frozenset[tuple[RoundState, RoundState]] = frozenset(
     {
         (RoundState.NONE, RoundState.OPEN),
+        # Follows from time or from the last registration; no transaction closes a round.
         (RoundState.OPEN, RoundState.CLOSED),
         (RoundState.CLOSED, RoundState.FINALIZED),
         (RoundState.CLOSED, RoundState.FAILED),

@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from protocol.canonical_json import check_depth
 from protocol.errors import MalformedError
 
 DType: TypeAlias = Literal["F32", "I32"]
@@ -100,6 +101,7 @@ def parse_header(data: bytes, dtype: DType) -> tuple[TensorShape, ...]:
     """
     header_length = header_length_of(data)
     header = data[: 8 + header_length]
+    check_depth(header[8:], 3)
     try:
         entries = json.loads(header[8:].decode("ascii"), object_pairs_hook=list)
         shapes = tuple(_shape_of(name, fields) for name, fields in entries)

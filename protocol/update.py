@@ -68,11 +68,11 @@ def fresh_salt() -> Digest:
     return Digest(os.urandom(32))
 
 
-def encode_delta(delta: Mapping[str, npt.NDArray[np.float64]], plan: RoundPlan) -> bytes:
+def encode_delta(delta: Mapping[str, npt.NDArray[np.float32] | npt.NDArray[np.float64]], plan: RoundPlan) -> bytes:
     """A delta in fixed point, in the layout of ``tensors`` with dtype I32.
 
     Args:
-        delta: Name → float64 array, new − parent.
+        delta: Name → float32 or float64 array, new − parent.
         plan: Says names, shapes, scales and range.
 
     Raises:
@@ -130,6 +130,9 @@ def parse_manifest_area(area: bytes) -> UpdateManifest:
     if length > MANIFEST_AREA_BYTES - _LENGTH.size or any(area[_LENGTH.size + length :]):
         raise MalformedError("the manifest area is not a manifest followed by zeros")
     body = area[_LENGTH.size : _LENGTH.size + length]
+    # What NFC is depends on a party's Unicode tables; a manifest must be the same for everyone.
+    if not body.isascii():
+        raise MalformedError("the manifest holds a character that is not ASCII")
     fields = expect_object(parse(body), _MANIFEST_KEYS)
     if fields["version"] != UPDATE_VERSION:
         raise MalformedError(f"update version {fields['version']} is not known")

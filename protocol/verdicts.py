@@ -24,7 +24,10 @@ class VerdictCode(IntEnum):
     VERSION_UNKNOWN = 31
     CONTEXT_MISMATCH = 40
     NOT_OPENED = 41
+    """A chunk does not open with the committed key: the same for every key holder."""
     KEY_COMMITMENT_MISMATCH = 42
+    KEY_NOT_UNWRAPPED = 43
+    """What was wrapped for this recipient does not open; another recipient's may."""
     COMMITMENT_MISMATCH = 50
     MANIFEST_MALFORMED = 60
     MANIFEST_MISMATCH = 61
@@ -40,7 +43,11 @@ class VerdictCode(IntEnum):
 
 
 AVAILABILITY_CODES = frozenset({VerdictCode.NOT_FETCHED})
-"""Codes that another key holder may see differently; all others follow from the bytes and the chain."""
+"""Codes that tell of a delivery: another fetch may see otherwise."""
+
+RECIPIENT_CODES = frozenset({VerdictCode.KEY_COMMITMENT_MISMATCH, VerdictCode.KEY_NOT_UNWRAPPED})
+"""Codes that tell of one recipient's wrapped key: a hostile site can wrap well for one and badly for another, and
+only the recipient sees it. All codes in neither set follow from the bytes and the chain for every key holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +89,14 @@ _EXPLANATIONS: dict[VerdictCode, Explanation] = {
         "an envelope cannot be moved: let the node seal again",
     ),
     VerdictCode.NOT_OPENED: Explanation(
-        "the envelope does not open with the recipients' keys", "let the node seal again for this round's recipients"
+        "a part of the envelope does not open with its own content key", "let the node seal again"
     ),
     VerdictCode.KEY_COMMITMENT_MISMATCH: Explanation(
         "the content key is not the one that the envelope commits to", "update the node's software"
+    ),
+    VerdictCode.KEY_NOT_UNWRAPPED: Explanation(
+        "the content key that was wrapped for a recipient does not open with that recipient's key",
+        "let the node seal again for this round's recipients; publish the content key to appeal",
     ),
     VerdictCode.COMMITMENT_MISMATCH: Explanation(
         "the registered commitment does not open to the update's parameters", "update the node's software"

@@ -28,6 +28,8 @@ from protocol.tensors import encode_header
 from protocol.update import MANIFEST_AREA_BYTES, UpdateManifest, data_offset, parse_manifest_area, update_length
 from protocol.verdicts import VerdictCode
 
+COMMITMENT_SCHEME = 1
+"""1 = salted digest of the delta (``UpdateManifest.parameters_commitment``)."""
 _SEALED = object()
 
 
@@ -130,7 +132,9 @@ def verify_update(
     # 2 CID and envelope digest
     _check_content(stream, event)
     # 3 format version, 4 opens in this context with the committed key
-    opened = open_envelope(stream, key, context.bound_context(event))
+    if event.commitment_scheme != COMMITMENT_SCHEME:
+        raise VerificationError(VerdictCode.VERSION_UNKNOWN, "the commitment scheme is not known")
+    opened = open_envelope(stream, key, plan.recipients, context.bound_context(event))
     if opened.header.content_length != update_length(plan):
         raise VerificationError(VerdictCode.TENSORS_MISMATCH, "the update has another length than the plan's tensors")
     # 5 commitment, 6 manifest, 7 tensors and range: one pass over the chunks

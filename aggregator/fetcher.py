@@ -1,0 +1,166 @@
+"""Content by CID, fetched in the background: nobody's slow content holds up anybody else's.
+
+Tries repeat with growing time-outs and pauses; whatever was tried least comes first. What has arrived is a file, so a
+restart forgets nothing that matters.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import structlog
+
+from gateways.data_folder import sync_folder
+from protocol.errors import BlockStoreError, ContentTooLargeError, StoreError
+from protocol.identifiers import CID
+from protocol.ports import BlockStore
+
+logger = structlog.get_logger(__name__)
+
+_FIRST_TIMEOUT_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+class Delivery(Enum):
+    """Where a content stands."""
+
+    HELD = "held"
+    """The file is here, complete, its CID checked, and pinned."""
+    WAITING = "waiting"
+    TOO_LARGE = "too large"
+    """Longer than allowed; that does not change."""
+
+
+@dataclass(slots=True)
+class _Job:
+    cid: CID
+    destination: Path
+    max_bytes: int
+    longest_timeout_seconds: float
+    tries: int = 0
+    next_try: float = 0.0
+    running: bool = False
+    pinned: bool = False
+
+
+def in_daemon_thread(work: Callable[[], None]) -> None:
+    """Runs work in a thread that does not keep the process alive: a fetch may be cut off at any moment."""
+    threading.Thread(target=work, name="fetcher", daemon=True).start()
+
+
+class Fetcher:
+    """Fetches and pins.
+
+    Args:
+        block_store: Where content comes from and is pinned.
+        workers: Contents fetched at the same time.
+        start: Runs a worker; tests run it in line.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        block_store: BlockStore,
+        *,
+        workers: int,
+        start: Callable[[Callable[[], None]], None] = in_daemon_thread,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._block_store = block_store
+        self._workers = workers
+        self._start = start
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._jobs: dict[Path, _Job] = {}
+        self._running = 0
+
+    def request(self, cid: CID, destination: Path, *, max_bytes: int, longest_timeout_seconds: float) -> Delivery:
+        """Where a content stands; asks for it when it is not here. Returns at once.
+
+        Args:
+            cid: What to fetch.
+            destination: Its file; one file, one CID.
+            max_bytes: A longer content is refused.
+            longest_timeout_seconds: Bound of a single try.
+        """
+        if _too_large_mark(destination).exists():
+            return Delivery.TOO_LARGE
+        with self._lock:
+            job = self._jobs.setdefault(destination, _Job(cid, destination, max_bytes, longest_timeout_seconds))
+        if not job.pinned:
+            self._employ()
+        return self._delivery(job)
+
+    def forget(self, destination: Path) -> None:
+        """Drops a file that was damaged or is no longer needed; the next request fetches it anew."""
+        with self._lock:
+            self._jobs.pop(destination, None)
+        destination.unlink(missing_ok=True)
+        _too_large_mark(destination).unlink(missing_ok=True)
+
+    def _delivery(self, job: _Job) -> Delivery:
+        if job.pinned and job.destination.exists():
+            return Delivery.HELD
+        return Delivery.TOO_LARGE if _too_large_mark(job.destination).exists() else Delivery.WAITING
+
+    def _employ(self) -> None:
+        with self._lock:
+            if self._running >= self._workers or self._next() is None:
+                return
+            self._running += 1
+        self._start(self._work)
+
+    def _work(self) -> None:
+        """One worker: takes jobs until none is due."""
+        try:
+            while True:
+                with self._lock:
+                    job = self._next()
+                    if job is None:
+                        return
+                    job.running = True
+                try:
+                    self._try(job)
+                finally:
+                    job.running = False
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def _next(self) -> _Job | None:
+        now = self._clock()
+        due = [job for job in self._jobs.values() if not job.running and not job.pinned and job.next_try <= now]
+        return min(due, key=lambda job: job.tries, default=None)
+
+    def _try(self, job: _Job) -> None:
+        timeout_seconds = min(job.longest_timeout_seconds, _FIRST_TIMEOUT_SECONDS * 2**job.tries)
+        pause_seconds = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**job.tries)
+        job.tries = min(job.tries + 1, 30)
+        try:
+            if not job.destination.exists():
+                self._block_store.fetch(
+                    job.cid, job.destination, max_bytes=job.max_bytes, timeout_seconds=timeout_seconds
+                )
+            self._block_store.pin(job.cid, timeout_seconds=timeout_seconds)
+            job.pinned = True
+            logger.info("content.held", cid=str(job.cid))
+        except ContentTooLargeError as error:
+            logger.warning("content.too_large", cid=str(job.cid), error=str(error))
+            _too_large_mark(job.destination).touch()
+            sync_folder(job.destination.parent)
+            with self._lock:
+                self._jobs.pop(job.destination, None)
+        except (BlockStoreError, StoreError) as error:
+            logger.warning("content.waiting", cid=str(job.cid), tries=job.tries, error=str(error))
+        finally:
+            job.next_try = self._clock() + pause_seconds
+
+
+def _too_large_mark(destination: Path) -> Path:
+    return destination.with_name(destination.name + ".too-large")

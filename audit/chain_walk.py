@@ -1,0 +1,88 @@
+"""Walks the event logs once, in chain order, and checks each event against the state before it.
+
+The contract enforces these rules; the auditor checks them again from the logs alone, because what answers at an RPC
+endpoint need not be the contract. The walk also keeps what a round's replay needs to know of the moment of its opening.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from audit.findings import Difference, Topic
+from audit.membership_rules import membership_faults
+from audit.names import Names
+from audit.round_rules import RuleBook
+from protocol import ledger_events as ev
+from protocol.history import History
+from protocol.identifiers import CID, AggregatorId, Digest, LineageId, RoundId
+from protocol.ledger_events import LocatedEvent
+from protocol.ports import ChainIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningFacts:
+    """The chain's state in the moment in which a round was opened."""
+
+    head_digest: Digest
+    head_cid: CID
+    auditor_key: ev.AuditorKeyPublished | None
+    announced_keys: dict[Digest, AggregatorId]
+    """Digests of the round keys announced so far for this round, and by whom."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """What the walk found."""
+
+    history: History = field(default_factory=History)
+    openings: dict[RoundId, OpeningFacts] = field(default_factory=dict)
+    declared: list[ev.AuditorKeyUsed] = field(default_factory=list)
+    of_rounds: dict[RoundId, list[Difference]] = field(default_factory=lambda: defaultdict(list))
+    of_lineages: dict[LineageId, list[Difference]] = field(default_factory=lambda: defaultdict(list))
+    of_network: list[Difference] = field(default_factory=list)
+
+
+def walk_chain(events: Iterable[LocatedEvent], identity: ChainIdentity, names: Names) -> Walk:
+    """Folds all events of a deployment and names every one that the contract's rules forbid.
+
+    Raises:
+        MalformedError: The logs are not whole: out of order, or about something that no earlier event made.
+    """
+    walk = Walk()
+    rules = RuleBook(identity, names)
+    announced: dict[RoundId, dict[Digest, AggregatorId]] = defaultdict(dict)
+    for located in events:
+        event = located.event
+        faults = list(_faults(walk.history, located, rules))
+        if isinstance(event, ev.RoundOpened) and event.lineage_id in walk.history.lineages:
+            round_id = ev.round_id_of(event)
+            lineage = walk.history.lineages[event.lineage_id]
+            walk.openings[round_id] = OpeningFacts(
+                lineage.head_digest, lineage.head_cid, walk.history.auditor_key, dict(announced[round_id])
+            )
+        if isinstance(event, ev.RoundKeyAnnounced):
+            announced[RoundId(event.lineage_id, event.round)][event.key_digest] = event.aggregator_id
+        if isinstance(event, ev.AuditorKeyUsed):
+            walk.declared.append(event)
+        walk.history.apply(located)
+        _file(walk, event, faults)
+    return walk
+
+
+def _faults(history: History, located: LocatedEvent, rules: RuleBook) -> Iterator[Difference]:
+    yield from rules.faults(history, located)
+    for sentence in membership_faults(history, located):
+        yield Difference(Topic.CHAIN_RULE, sentence)
+
+
+def _file(walk: Walk, event: ev.LedgerEvent, faults: list[Difference]) -> None:
+    if not faults:
+        return
+    if isinstance(event, ev.RoundEvent):
+        walk.of_rounds[ev.round_id_of(event)].extend(faults)
+    elif isinstance(event, ev.LineageCreated | ev.RoundKeyAnnounced):
+        walk.of_lineages[event.lineage_id].extend(faults)
+    else:
+        walk.of_network.extend(faults)

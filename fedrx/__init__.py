@@ -1,0 +1,1 @@
+"""The command line: builds the objects, mounts the sub-commands, nothing else."""

@@ -1,0 +1,5 @@
+"""``python -m fedrx`` is ``fedrx``."""
+
+from fedrx.main import main
+
+main()

@@ -1,0 +1,68 @@
+"""Puts the contract on a chain. Used by scripts and tests; a site never deploys."""
+
+from __future__ import annotations
+
+from eth_abi import abi as eth_abi
+
+from gateways.ledger.contract_abi import contract_abi, load_artifact
+from gateways.ledger.rpc import RPCEndpoint, blob, quantity
+from gateways.ledger.signers import Signer
+from gateways.ledger.transactions import Finality, TransactionSender
+from gateways.ledger.web3_ledger import REQUEST_TIMEOUT_SECONDS, check_chain
+from protocol.deployment import Deployment, Predecessor
+from protocol.errors import LedgerUnavailableError
+from protocol.identifiers import AccountAddress, BlockHash, digest_of
+
+
+def deploy(
+    rpc_url: str,
+    signer: Signer,
+    *,
+    governor: AccountAddress,
+    predecessor: Predecessor | None = None,
+    finality: Finality = "latest",
+    timeout_seconds: float = 120.0,
+) -> Deployment:
+    """Deploys the contract of the shipped artifact and checks what came to lie on the chain.
+
+    Raises:
+        TransactionRevertedError: The constructor refused, such as a governor that is zero.
+        ReceiptTimeoutError: Sent, not yet in a block.
+        LedgerUnavailableError: No answer.
+        WrongChainError: Other code came to lie at the address.
+    """
+    artifact = load_artifact()
+    endpoint = RPCEndpoint(rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
+    chain_id = quantity(endpoint.call("eth_chainId"))
+    link = (predecessor.chain_id, predecessor.contract_address) if predecessor else (0, AccountAddress.zero())
+    arguments = eth_abi.encode(["address", "(uint64,address)"], [governor, link])
+    sender = TransactionSender(
+        endpoint, contract_abi(), signer, chain_id=chain_id, finality=finality, timeout_seconds=timeout_seconds
+    )
+    mined = sender.send(None, artifact.creation_code + arguments)
+    if mined.contract_address is None:
+        raise LedgerUnavailableError("the RPC endpoint names no contract in the deployment's receipt")
+    deployment = Deployment(
+        chain_id=chain_id,
+        contract_address=mined.contract_address,
+        genesis_block_hash=BlockHash(blob(endpoint.call("eth_getBlockByNumber", "0x0", False)["hash"])),
+        deployment_block_number=mined.block_number,
+        deployment_block_hash=mined.block_hash,
+        compiler=artifact.compiler,
+        creation_code_digest=digest_of("contract-code", artifact.creation_code),
+        runtime_code_digest=artifact.runtime_code_digest,
+        governor=governor,
+        predecessor=predecessor,
+    )
+    check_chain(endpoint, deployment)
+    return deployment
+
+
+def unlocked_accounts(rpc_url: str) -> list[AccountAddress]:
+    """The accounts that a development chain signs for, in its order; empty on any other chain.
+
+    Raises:
+        LedgerUnavailableError: No answer.
+    """
+    endpoint = RPCEndpoint(rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
+    return [AccountAddress.from_hex(account) for account in endpoint.call("eth_accounts")]

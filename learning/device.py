@@ -1,0 +1,100 @@
+"""What this machine can give to training (source paper: "device limits"), and the settings that follow from it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+_GIB = 1024**3
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """What the operator decides; everything else is read from the machine."""
+
+    shares_cores: bool = True
+    """Whether other busy processes run here: then one thread, which is also the reproducible default."""
+    threads: int | None = None
+    """Overrides the choice."""
+    use_accelerator: bool = False
+    """Whether training may run on the accelerator. Its sums differ from the processor's in the last bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProfile:
+    """What is there, and what training may use of it."""
+
+    cores: int
+    """Usable by this process (its affinity mask), not merely installed."""
+    memory_total_bytes: int
+    memory_available_bytes: int
+    accelerator: str | None
+    """``"cuda"``, ``"mps"``, …; None without one. Reported even when it is not used."""
+    threads: int
+    """Threads of one torch operation."""
+    torch_device: str
+    """Where training runs."""
+    batch_size: int
+    """Most samples a training step; a plan that asks for more gets this many."""
+    long_side_pixels: int
+    """Longest side to which a page is scaled before it is read."""
+
+    def lines(self) -> tuple[str, ...]:
+        """The profile in words, one fact a line, for the node's start-up report."""
+        return (
+            f"cores usable: {self.cores}, threads for training: {self.threads}",
+            f"memory: {self.memory_available_bytes / _GIB:.1f} GiB free of {self.memory_total_bytes / _GIB:.1f} GiB",
+            f"accelerator: {self.accelerator or 'none'}, training on: {self.torch_device}",
+            f"batch: up to {self.batch_size} words, pages read at up to {self.long_side_pixels} pixels",
+        )
+
+
+def profile_device(settings: DeviceSettings | None = None) -> DeviceProfile:
+    """Reads the machine and picks the settings."""
+    settings = settings or DeviceSettings()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    total, available = _memory_bytes()
+    found = torch.accelerator.current_accelerator(check_available=True)
+    accelerator = found.type if found is not None else None
+    return DeviceProfile(
+        cores=cores,
+        memory_total_bytes=total,
+        memory_available_bytes=available,
+        accelerator=accelerator,
+        threads=max(1, settings.threads or (1 if settings.shares_cores else cores)),
+        torch_device=accelerator if accelerator and settings.use_accelerator else "cpu",
+        batch_size=batch_size_for(available),
+        long_side_pixels=long_side_for(available),
+    )
+
+
+def batch_size_for(memory_available_bytes: int) -> int:
+    """Most words a training step: 32 from 1 GiB of free memory, 16 from 512 MiB, else 8."""
+    return 32 if memory_available_bytes >= _GIB else 16 if memory_available_bytes >= _GIB // 2 else 8
+
+
+def long_side_for(memory_available_bytes: int) -> int:
+    """Longest page side in pixels: 2000 from 3 GiB of free memory, 1600 from 1.5 GiB, else 1200."""
+    return 2000 if memory_available_bytes >= 3 * _GIB else 1600 if memory_available_bytes >= 3 * _GIB // 2 else 1200
+
+
+def _memory_bytes() -> tuple[int, int]:
+    """Total and available memory; a container's limit counts when it is lower."""
+    try:
+        fields = dict(line.split(":", 1) for line in _MEMINFO.read_text(encoding="ascii").splitlines())
+        total = int(fields["MemTotal"].split()[0]) * 1024
+        available = int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        # Not Linux: only the total is known, so half of it is taken as free.
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        available = total // 2
+    try:
+        limit = int(_CGROUP_LIMIT.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return total, available
+    return min(total, limit), min(available, limit)

@@ -1,0 +1,45 @@
+"""Process-wide switches of torch, set for a while and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Limits the threads of one torch operation.
+
+    Two processes that each use all cores slow each other down many times over, so the number is the caller's.
+
+    Args:
+        threads: 1 or more.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def reproducible_torch(threads: int, *, strict: bool = True) -> Iterator[None]:
+    """Deterministic kernels and a fixed number of threads (docs/spec/training.md).
+
+    The switches belong to the process: run one training at a time in it.
+
+    Args:
+        threads: Part of the promise: another number may sum in another order.
+        strict: Whether an operation without a deterministic kernel fails; otherwise torch warns.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=not strict)
+    try:
+        with torch_threads(threads):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned_only)

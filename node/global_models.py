@@ -1,0 +1,133 @@
+"""Global models at a site: fetched, checked against the chain, scored on held-out words, adopted or kept back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import structlog
+
+from gateways.data_folder import DataFolder
+from gateways.journal import Journal
+from protocol.canonical_json import JSONValue
+from protocol.errors import ConfigError, ContentMismatchError
+from protocol.identifiers import CID, Digest, LineageId
+from protocol.parameters import parameters_digest_of_stream
+from protocol.ports import BlockStore
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A global model that this site has seen, and what it made of it."""
+
+    round: int
+    digest: Digest
+    cid: CID
+    adopted: bool
+    correct: int
+    """Held-out words read right with this model."""
+    kept_correct: int
+    """Held-out words read right with the model in use before, -1 when there was none."""
+    total: int
+    """Held-out words."""
+
+
+class GlobalModels:
+    """The models of one site.
+
+    Args:
+        folder: Files live in its subfolder ``models``.
+        journal: Remembers records and which model is in use.
+        max_model_bytes: A longer model is not fetched.
+        timeout_seconds: For one fetch.
+    """
+
+    def __init__(self, folder: DataFolder, journal: Journal, *, max_model_bytes: int, timeout_seconds: float) -> None:
+        self._models = folder.subfolder("models")
+        self._journal = journal
+        self._max_model_bytes = max_model_bytes
+        self._timeout_seconds = timeout_seconds
+
+    def fetch(self, block_store: BlockStore, cid: CID, digest: Digest) -> Path:
+        """The file of a model whose digest the chain names; fetched once.
+
+        Raises:
+            ContentMismatchError: The content is another model.
+            ContentMissingError: Nobody delivered it in time.
+        """
+        path = self.path_of(digest)
+        if not path.exists():
+            fetched = path.with_suffix(".fetched")
+            block_store.fetch(cid, fetched, max_bytes=self._max_model_bytes, timeout_seconds=self._timeout_seconds)
+            with fetched.open("rb") as stream:
+                found = parameters_digest_of_stream(stream)
+            if found != digest:
+                fetched.unlink()
+                raise ContentMismatchError(cid)
+            fetched.replace(path)
+        return path
+
+    def path_of(self, digest: Digest) -> Path:
+        """Where a model's file is, or will be."""
+        return self._models / f"{digest.hex()}.safetensors"
+
+    def records(self, lineage_id: LineageId) -> list[ModelRecord]:
+        """All models seen, oldest first."""
+        return [_parse_record(value) for value in self._journal.entries(_prefix(lineage_id)).values()]
+
+    def record(self, lineage_id: LineageId, record: ModelRecord) -> None:
+        """Remembers what became of a model, and uses it when it was adopted."""
+        if record.adopted:
+            self._journal.record(f"model-in-use/{lineage_id.hex()}", record.digest.hex())
+        self._journal.record(f"{_prefix(lineage_id)}{record.round:08d}", _record_value(record))
+        logger.info("model.judged", round=record.round, adopted=record.adopted, correct=record.correct)
+
+    def in_use(self, lineage_id: LineageId) -> ModelRecord | None:
+        """The model that this site reads with."""
+        digest = self._journal.get(f"model-in-use/{lineage_id.hex()}")
+        found = [record for record in self.records(lineage_id) if record.digest.hex() == digest]
+        return found[-1] if found else None
+
+    def use(self, lineage_id: LineageId, round_number: int) -> ModelRecord:
+        """Lets a person choose another model than the site did.
+
+        Raises:
+            ConfigError: The site has no model of that round.
+        """
+        for record in self.records(lineage_id):
+            if record.round == round_number and self.path_of(record.digest).exists():
+                self._journal.record(f"model-in-use/{lineage_id.hex()}", record.digest.hex())
+                return record
+        raise ConfigError(f"this site has no model of round {round_number}", hint="see fedrx node model list")
+
+
+def _prefix(lineage_id: LineageId) -> str:
+    return f"model/{lineage_id.hex()}/"
+
+
+def _record_value(record: ModelRecord) -> dict[str, JSONValue]:
+    return {
+        "round": record.round,
+        "digest": record.digest.hex(),
+        "cid": str(record.cid),
+        "adopted": record.adopted,
+        "correct": record.correct,
+        "kept_correct": record.kept_correct,
+        "total": record.total,
+    }
+
+
+def _parse_record(value: JSONValue) -> ModelRecord:
+    fields = cast("dict[str, JSONValue]", value)
+    return ModelRecord(
+        round=cast("int", fields["round"]),
+        digest=Digest.from_hex(cast("str", fields["digest"])),
+        cid=CID.from_text(cast("str", fields["cid"])),
+        adopted=cast("bool", fields["adopted"]),
+        correct=cast("int", fields["correct"]),
+        kept_correct=cast("int", fields["kept_correct"]),
+        total=cast("int", fields["total"]),
+    )

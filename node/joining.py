@@ -1,0 +1,135 @@
+"""Joining the network (docs/join.md): an invitation comes in, a key document goes out, private keys never leave."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateways.data_folder import DataFolder, write_atomically
+from gateways.key_ring import KeyRing
+from gateways.key_ring.accounts import address_of, create_account, open_account
+from node.site import ACCOUNT_KEY, AUDIT_KEY, KEYSTORE, STORE_KEY, SWARM_KEY_FILE, WITNESS_PREFIX
+from protocol.deployment import encode_deployment
+from protocol.errors import ConfigError
+from protocol.joining import (
+    Invitation,
+    KeyDocument,
+    audit_key_commitment,
+    encode_key_document,
+    fingerprint,
+    key_document_digest,
+    parse_invitation,
+)
+
+SETTINGS_FILE = "node.toml"
+DEPLOYMENT_FILE = "deployment.json"
+KEY_DOCUMENT_FILE = "site-keys.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What the operator does next with what joining made."""
+
+    settings_file: Path
+    key_document_file: Path
+    fingerprint: str
+    """To be read to the governor over the phone."""
+
+
+def create_keys(folder: DataFolder, passphrase: bytes, witnesses: tuple[str, ...]) -> KeyRing:
+    """Makes the keystore and the keys that are missing in it; keys that exist stay.
+
+    Args:
+        folder: The node's data folder.
+        passphrase: Seals the keystore.
+        witnesses: Names of the staff who witness consent.
+
+    Raises:
+        WrongPassphraseError: The keystore exists with another passphrase.
+    """
+    path = folder / KEYSTORE
+    key_ring = KeyRing.open(path, passphrase) if path.exists() else KeyRing.create(path, passphrase)
+    for name in (STORE_KEY, AUDIT_KEY):
+        if name not in key_ring.names():
+            key_ring.put(name, os.urandom(32))
+    for name in (ACCOUNT_KEY, *(WITNESS_PREFIX + witness for witness in witnesses)):
+        if name not in key_ring.names():
+            create_account(key_ring, name)
+    return key_ring
+
+
+def join(
+    invitation_file: Path,
+    folder: DataFolder,
+    passphrase: bytes,
+    passphrase_file: Path | None,
+    witnesses: tuple[str, ...],
+    now: int,
+) -> Joined:
+    """Checks an invitation and makes everything that the node needs to run.
+
+    Args:
+        invitation_file: From the governor.
+        folder: The node's data folder.
+        passphrase: Seals the keystore.
+        passphrase_file: Named in the settings, so that the daemon starts without a terminal.
+        witnesses: Names of the staff who witness consent; at least one.
+        now: Seconds since 1970.
+
+    Raises:
+        MalformedError: The invitation is damaged, expired, or not the governor's.
+        ConfigError: The folder belongs to another site, or nobody witnesses.
+    """
+    if not witnesses:
+        raise ConfigError("nobody witnesses consent", hint="name at least one staff member with --witness")
+    try:
+        invitation = parse_invitation(invitation_file.read_bytes(), now=now)
+    except OSError as error:
+        raise ConfigError(f"the invitation {invitation_file} cannot be read", hint="check the path") from error
+    key_ring = create_keys(folder, passphrase, witnesses)
+    write_atomically(folder / DEPLOYMENT_FILE, encode_deployment(invitation.deployment))
+    if invitation.swarm_key:
+        write_atomically(folder / SWARM_KEY_FILE, invitation.swarm_key.encode("ascii"))
+    settings_file = folder / SETTINGS_FILE
+    if settings_file.exists():
+        check = f'site = "{invitation.site}"'
+        if check not in settings_file.read_text(encoding="utf-8"):
+            raise ConfigError(f"{settings_file} belongs to another site", hint="use another data folder")
+    else:
+        write_atomically(settings_file, _settings_text(invitation, passphrase_file).encode("utf-8"))
+    document = key_document(invitation.site, key_ring)
+    write_atomically(folder / KEY_DOCUMENT_FILE, encode_key_document(document), mode=0o644)
+    return Joined(settings_file, folder / KEY_DOCUMENT_FILE, fingerprint(key_document_digest(document)))
+
+
+def key_document(site: str, key_ring: KeyRing) -> KeyDocument:
+    """The site's public keys as they stand now."""
+    witnesses = [name for name in key_ring.names() if name.startswith(WITNESS_PREFIX)]
+    return KeyDocument(
+        site=site,
+        account=address_of(open_account(key_ring, ACCOUNT_KEY)),
+        witnesses=tuple(sorted(address_of(open_account(key_ring, name)) for name in witnesses)),
+        audit_key_commitment=audit_key_commitment(key_ring.get(AUDIT_KEY)),
+    )
+
+
+def _settings_text(invitation: Invitation, passphrase_file: Path | None) -> str:
+    """A settings file that a person can read; every key is in docs/settings.md."""
+    quoted = ", ".join(f'"{slug}"' for slug in invitation.lineages)
+    peers = ", ".join(f'"{peer}"' for peer in invitation.peers)
+    passphrase = f'passphrase_file = "{passphrase_file.resolve()}"\n' if passphrase_file else ""
+    return (
+        "# A FedRx node. Every key is explained in docs/settings.md.\n"
+        f'site = "{invitation.site}"\n'
+        'data_folder = "."\n'
+        f'deployment = "{DEPLOYMENT_FILE}"\n'
+        f"{passphrase}"
+        f"lineages = [{quoted}]\n"
+        'participation = "auto"  # or "ask": each round waits for fedrx node participate\n'
+        "\n[chain]\n"
+        f'rpc_url = "{invitation.rpc_url}"\n'
+        "\n[ipfs]\n"
+        '# url = "http://127.0.0.1:5001"  # a Kubo of your own; without it the node starts one\n'
+        f"peers = [{peers}]\n"
+    )

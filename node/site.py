@@ -1,0 +1,176 @@
+"""What a site has, opened from its settings: folder, keys, store, journal, chain, IPFS, model.
+
+Expensive parts open when they are first asked for, so that a command pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateways.block_store import KuboBlockStore
+from gateways.data_folder import DataFolder
+from gateways.journal import Journal
+from gateways.key_ring import KeyRing, read_passphrase
+from gateways.key_ring.accounts import address_of, open_account
+from gateways.ledger.web3_ledger import Web3Ledger
+from gateways.settings import load_settings
+from node.local_store import LocalStore
+from node.settings import NodeSettings
+from prescriptions.lexicon import Lexicon, bundled_lexicon, load_lexicon
+from protocol.deployment import Deployment, parse_deployment
+from protocol.errors import BlockStoreUnavailableError, ConfigError, MalformedError
+from protocol.identifiers import AccountAddress, LineageId, SiteId, lineage_id_of, site_id_of
+from protocol.ports import BlockStore, ChainIdentity
+
+if TYPE_CHECKING:
+    from prescriptions.read import PageReader
+
+    from learning.backbone import Backbone
+
+KEYSTORE = "keystore.json"
+STORE = "store.sqlite"
+JOURNAL = "journal.sqlite"
+ACCOUNT_KEY = "account"
+STORE_KEY = "store-key"
+AUDIT_KEY = "audit-key"
+WITNESS_PREFIX = "witness/"
+IPFS_URL_FILE = "ipfs.url"
+SWARM_KEY_FILE = "swarm.key"
+
+
+class Site:
+    """A site's parts. Close it when done.
+
+    Args:
+        settings: The node's settings.
+    """
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self.settings = settings
+        self.folder = DataFolder(settings.data_folder)
+        self.site_id: SiteId = site_id_of(settings.site)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The contract that this site works with."""
+        path = self.settings.deployment
+        try:
+            return parse_deployment(path.read_bytes())
+        except FileNotFoundError as error:
+            raise ConfigError(f"there is no deployment file {path}", hint="join first: fedrx node join FILE") from error
+        except MalformedError as error:
+            raise ConfigError(f"{path}: {error.what}", hint="get it again from the governor") from error
+
+    @property
+    def identity(self) -> ChainIdentity:
+        """Which contract on which chain."""
+        return self.deployment.identity
+
+    @cached_property
+    def key_ring(self) -> KeyRing:
+        """The site's secrets; asks for the passphrase when no file gives it."""
+        path = self.folder / KEYSTORE
+        if not path.exists():
+            raise ConfigError(f"there is no keystore in {self.folder.path}", hint="make one with fedrx node init")
+        return KeyRing.open(path, read_passphrase(self.settings.passphrase_file, "Keystore passphrase: "))
+
+    @cached_property
+    def store(self) -> LocalStore:
+        """Pages, words, patients, receipts: encrypted."""
+        return LocalStore(self.folder / STORE, self.key_ring.get(STORE_KEY))
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What the daemon did and was about to do; nothing about patients."""
+        return Journal(self.folder / JOURNAL)
+
+    @cached_property
+    def ledger(self) -> Web3Ledger:
+        """The chain, signing as this site."""
+        chain = self.settings.chain
+        return Web3Ledger.connect(
+            chain.rpc_url,
+            self.deployment,
+            signer_key=self.key_ring.get(ACCOUNT_KEY),
+            finality=chain.finality,
+            timeout_seconds=chain.timeout_seconds,
+            compare_rpc_url=chain.compare_rpc_url,
+        )
+
+    @cached_property
+    def block_store(self) -> BlockStore:
+        """IPFS at the configured URL, or at the one that the running daemon started."""
+        url = self.settings.ipfs.url
+        if url is None:
+            path = self.folder / IPFS_URL_FILE
+            if not path.exists():
+                raise BlockStoreUnavailableError(
+                    "no IPFS is running for this site", hint="start the daemon (fedrx node run), or set ipfs.url"
+                )
+            url = path.read_text(encoding="ascii").strip()
+        return KuboBlockStore(url)
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The medicines this site's words are matched with."""
+        path = self.settings.reading.lexicon
+        return bundled_lexicon("drugsfda") if path is None else load_lexicon(path)
+
+    @cached_property
+    def page_reader(self) -> PageReader:
+        """The engine that finds and reads the words of a page."""
+        # Imported here: an engine loads for seconds, and most commands read no page.
+        if self.settings.reading.engine == "easyocr":
+            from prescriptions.easyocr_reader import EasyOCRReader  # noqa: PLC0415
+
+            return EasyOCRReader()
+        from prescriptions.rapidocr_reader import RapidOCRReader  # noqa: PLC0415
+
+        return RapidOCRReader()
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The frozen network of the recogniser, its weights checked by digest."""
+        from learning.english_g2 import EnglishG2  # noqa: PLC0415
+
+        return EnglishG2()
+
+    @property
+    def lineage_ids(self) -> dict[LineageId, str]:
+        """The lineages that this site takes part in, and their slugs."""
+        return {lineage_id_of(slug): slug for slug in self.settings.lineages}
+
+    def witnesses(self) -> dict[str, bytes]:
+        """Staff names and their signing keys."""
+        names = [name for name in self.key_ring.names() if name.startswith(WITNESS_PREFIX)]
+        return {name.removeprefix(WITNESS_PREFIX): self.key_ring.get(name) for name in names}
+
+    @property
+    def account(self) -> AccountAddress:
+        """The site's account."""
+        return address_of(open_account(self.key_ring, ACCOUNT_KEY))
+
+    def close(self) -> None:
+        """Lets files go."""
+        for name in ("journal", "store"):
+            part = self.__dict__.get(name)
+            if part is not None:
+                part.close()
+
+
+@contextmanager
+def open_site(config: Path) -> Iterator[Site]:
+    """A site from its settings file, closed at the end of the block.
+
+    Raises:
+        ConfigError: The settings are wrong.
+    """
+    site = Site(load_settings(config, NodeSettings))
+    try:
+        yield site
+    finally:
+        site.close()

@@ -1,0 +1,46 @@
+"""The decoded page."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from protocol.identifiers import Digest, digest_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One page as pixels. Make it with ``page_of``."""
+
+    pixels: NDArray[np.uint8]
+    """Shape [height, width] for grey or [height, width, 3] for RGB; read-only."""
+    digest: Digest
+    """Over shape and pixels: a file that decodes to the same pixels is an exact duplicate."""
+    number: int
+    """1-based within its file."""
+
+
+def page_of(pixels: NDArray[np.uint8], *, number: int = 1) -> Page:
+    """A page from pixels, which are copied only where they are not contiguous, and set read-only.
+
+    Args:
+        pixels: uint8, shape [height, width] or [height, width, 3], neither side zero.
+        number: 1-based within the file.
+
+    Raises:
+        ValueError: Another dtype or shape; a caller's bug.
+    """
+    if pixels.dtype != np.uint8 or 0 in pixels.shape or not (pixels.ndim == 2 or pixels.shape[2:] == (3,)):
+        raise ValueError(f"a page is uint8 [h, w] or [h, w, 3], not {pixels.dtype} {pixels.shape}")
+    fixed = np.ascontiguousarray(pixels)
+    fixed.flags.writeable = False
+    height, width = fixed.shape[:2]
+    channels = 1 if fixed.ndim == 2 else 3
+    digest = digest_of("page-pixels", struct.pack("<III", height, width, channels), fixed.tobytes())
+    return Page(fixed, digest, number)

@@ -1,0 +1,1 @@
+"""Deploys, runs a local network, checks. May import everything; nothing imports it."""

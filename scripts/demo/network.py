@@ -1,0 +1,212 @@
+"""Builds the demo's network with the commands that a consortium uses: deploy, genesis, invite, join, admit."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateways.embedded_kubo.supervisor import EmbeddedKubo
+from gateways.ledger.deploying import unlocked_accounts
+from protocol.identifiers import AccountAddress
+from scripts.demo.processes import Daemon, fedrx
+from scripts.local_chain import LocalChain
+
+LINEAGE = "easyocr-last-conv"
+SCOPE = "last-conv"
+AGGREGATOR = "national-aggregator"
+SITES = ("riverside-hospital", "green-valley-clinic", "lakeview-centre", "sunrise-pharmacy")
+HOSTILE = "shadow-clinic"
+WITNESS = "Dr Rahman"
+ROUNDS = 3
+_BLOCK_MILLISECONDS = 1000
+_GOVERNOR_FUNDS_WEI = 10**21
+
+
+@dataclass
+class DemoSite:
+    """A site of the demo."""
+
+    slug: str
+    folder: Path
+    node: Daemon
+
+    @property
+    def config(self) -> Path:
+        """The node's settings file."""
+        return self.folder / "node.toml"
+
+
+@dataclass
+class DemoNetwork:
+    """Everything that runs, and how to end it."""
+
+    folder: Path
+    chain: LocalChain
+    kubo: EmbeddedKubo
+    resources: ExitStack
+    sites: dict[str, DemoSite] = field(default_factory=dict)
+    aggregator: Daemon | None = None
+
+    @property
+    def deployment(self) -> Path:
+        """The deployment file."""
+        return self.folder / "governor" / "deployment.json"
+
+    @property
+    def governor_config(self) -> Path:
+        """The governor's settings file."""
+        return self.folder / "governor" / "governor.toml"
+
+    @property
+    def passphrase_file(self) -> Path:
+        """One random passphrase for every keystore of the demo."""
+        return self.folder / "passphrase"
+
+    @property
+    def log(self) -> Path:
+        """What every command printed."""
+        return self.folder / "commands.log"
+
+    def run(self, *arguments: str | Path) -> str:
+        """A ``fedrx`` command, logged."""
+        return fedrx(*arguments, log=self.log)
+
+    def daemons(self) -> list[Daemon]:
+        """All daemons."""
+        return [site.node for site in self.sites.values()] + ([self.aggregator] if self.aggregator else [])
+
+    def stop(self) -> None:
+        """Ends daemons, then IPFS and the chain."""
+        for daemon in self.daemons():
+            daemon.stop()
+        self.resources.close()
+
+
+def start_parts(folder: Path) -> DemoNetwork:
+    """Chain and IPFS: the parts that a consortium would already have."""
+    resources = ExitStack()
+    try:
+        chain = resources.enter_context(LocalChain("hardhat"))
+        # Deadlines run on block time, so blocks must come even when nobody sends.
+        chain.rpc("evm_setIntervalMining", _BLOCK_MILLISECONDS)
+        passphrase = folder / "passphrase"
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(secrets.token_urlsafe(24), encoding="ascii")
+        governor = folder / "governor"
+        fedrx(
+            "governor", "init", "--data", governor, "--rpc", chain.url, "--lineage", LINEAGE,
+            "--passphrase-file", passphrase, "--ipfs", "http://127.0.0.1:1", log=folder / "commands.log",
+        )  # fmt: skip
+        kubo = resources.enter_context(EmbeddedKubo(folder / "ipfs", governor / "swarm.key"))
+        settings = governor / "governor.toml"
+        text = settings.read_text(encoding="utf-8").replace("http://127.0.0.1:1", kubo.rpc_url)
+        settings.write_text(text, encoding="utf-8")
+    except BaseException:
+        resources.close()
+        raise
+    return DemoNetwork(folder, chain, kubo, resources)
+
+
+def deploy(network: DemoNetwork) -> None:
+    """The contract, the auditor's key, the aggregator."""
+    run, config = network.run, network.governor_config
+    listing = run("governor", "account", "-c", config)
+    governor = AccountAddress.from_hex(_first(r"0x[0-9a-fA-F]{40}", listing))
+    faucet = unlocked_accounts(network.chain.url)[0]
+    funds = {"from": str(faucet), "to": str(governor), "value": hex(_GOVERNOR_FUNDS_WEI)}
+    network.chain.rpc("eth_sendTransaction", funds)
+    run("deploy", "-c", config)
+    auditor = json.loads(
+        run("audit", "keygen", "--out", network.folder / "auditor", "--passphrase-file", network.passphrase_file, "--json")
+    )
+    run("governor", "auditor-key", auditor["public_key_file"], "--account", auditor["account"], "-c", config)
+    _aggregator(network)
+
+
+def _aggregator(network: DemoNetwork) -> None:
+    folder = network.folder / "aggregator"
+    folder.mkdir()
+    config = folder / "aggregator.toml"
+    made = json.loads(
+        network.run(
+            "aggregator", "init", "--aggregator", AGGREGATOR, "--deployment", network.deployment,
+            "--lineage", f"{LINEAGE}:{SCOPE}", "--config", config, "--rpc-url", network.chain.url,
+            "--swarm-key", network.folder / "governor" / "swarm.key",
+            "--passphrase-file", network.passphrase_file, "--json",
+        )
+    )  # fmt: skip
+    governor = network.governor_config
+    network.run(
+        "governor", "admit-aggregator", AGGREGATOR, "--account", made["account"],
+        "--key-digest", made["key_digest"], "-c", governor,
+    )  # fmt: skip
+    network.run("governor", "set-aggregators", AGGREGATOR, "-c", governor)
+    _configure_rounds(config, network)
+    network.aggregator = Daemon(
+        AGGREGATOR, ("aggregator", "run", "--config", str(config)), network.folder / "aggregator.log"
+    )
+
+
+def _configure_rounds(config: Path, network: DemoNetwork) -> None:
+    """What a consortium would decide in a meeting: short rounds, four sites, a stop after three."""
+    text = config.read_text(encoding="utf-8")
+    peers = json.dumps(list(network.kubo.peer_addresses))
+    for pattern, value in (
+        (r"(?m)^# peers = .*$", f"peers = {peers}"),
+        (r"(?m)^# poll_seconds = .*$", "poll_seconds = 0.5"),
+        (r"(?m)^min_sites = \d+", f"min_sites = {len(SITES)}"),
+        (r"(?m)^round_seconds = \d+", "round_seconds = 120\npause_seconds = 12"),
+        (r"(?m)^attest_seconds = \d+", "attest_seconds = 120\nattest_margin_seconds = 60\nfetch_timeout_seconds = 20"),
+        (r"(?m)^max_rounds = \d+", f"max_rounds = {ROUNDS}"),
+        (r"(?m)^epochs = \d+", "epochs = 4"),
+        (r"(?m)^weighting = \"equal\"", 'weighting = "num_examples"'),
+    ):
+        text, count = re.subn(pattern, value, text)
+        if count != 1:
+            raise RuntimeError(f"the aggregator's settings have no {pattern}")
+    config.write_text(text, encoding="utf-8")
+
+
+def genesis(network: DemoNetwork, lexicon: Path, fonts: Path, families: tuple[str, ...]) -> None:
+    """Round 0 from the lexicon, drawn with fonts that are not the test's."""
+    chosen = [option for family in families for option in ("--family", family)]
+    network.run(
+        "genesis", "--lexicon", lexicon, "--fonts", fonts, "--lineage", LINEAGE, "-c", network.governor_config,
+        "--renderings", "3", *chosen,
+    )  # fmt: skip
+
+
+def join(network: DemoNetwork, slug: str, lexicon: Path, said: Callable[[str, str], None]) -> DemoSite:
+    """Invites, joins and admits one site; ``said`` shows the fingerprint that was read over the phone."""
+    folder = network.folder / "sites" / slug
+    invitation = network.folder / f"{slug}.invitation"
+    network.run("invite", slug, "-o", invitation, "-c", network.governor_config)
+    answer = network.run(
+        "node", "join", invitation, "--data", folder, "--witness", WITNESS,
+        "--passphrase-file", network.passphrase_file,
+    )  # fmt: skip
+    fingerprint = _first(r"\d{5}(?: \d{5}){4}", answer)
+    said(slug, fingerprint)
+    network.run(
+        "admit", folder / "site-keys.json", "--fingerprint", fingerprint, "-c", network.governor_config
+    )
+    config = folder / "node.toml"
+    text = config.read_text(encoding="utf-8").replace(
+        'participation = "auto"', 'poll_seconds = 0.5\ndeadline_margin_seconds = 5\nparticipation = "auto"'
+    )
+    config.write_text(f'{text}\n[reading]\nlexicon = "{lexicon.resolve()}"\n', encoding="utf-8")
+    site = DemoSite(slug, folder, Daemon(slug, ("node", "run", "--config", str(config)), network.folder / f"{slug}.log"))
+    network.sites[slug] = site
+    return site
+
+
+def _first(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise RuntimeError(f"no {pattern} in {text!r}")
+    return found.group()

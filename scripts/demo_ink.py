@@ -1,0 +1,127 @@
+"""Drawing for the synthetic pages: fonts, handwriting, paper and light. No file is written here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PRINT_FONT = "open-sans"
+TEST_FONTS = ("bad-script", "covered-by-your-grace", "gloria-hallelujah", "homemade-apple")
+"""Only the test words are written in these: no site's page and no pre-training shows them."""
+PRETRAINING_FONTS = ("coming-soon", "dancing-script", "kalam", "patrick-hand")
+"""Kept free for rendered pre-training."""
+SITE_FONTS = (
+    ("caveat", "handlee", "la-belle-aurore"),
+    ("architects-daughter", "indie-flower", "reenie-beanie"),
+    ("cedarville-cursive", "schoolbell", "shadows-into-light"),
+    ("just-another-hand", "nothing-you-could-do", "rock-salt"),
+)
+"""Three writers a site; with more than four sites the triples repeat."""
+INKS = ((24, 28, 96), (20, 20, 24), (16, 44, 120), (44, 44, 58), (60, 20, 70))
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Pixels, left and top inside, right and bottom outside."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def corners(self) -> NDArray[np.float64]:
+        """Shape [4, 2], x and y."""
+        left, top, right, bottom = self.left, self.top, self.right, self.bottom
+        return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+
+
+@lru_cache(maxsize=512)
+def load_font(fonts: Path, family: str, size: int, weight: int = 400) -> ImageFont.FreeTypeFont:
+    """A font of an installed ``@fontsource`` package, at a size in pixels."""
+    file = fonts / "@fontsource" / family / "files" / f"{family}-latin-{weight}-normal.woff2"
+    return ImageFont.truetype(str(file), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@lru_cache(maxsize=512)
+def load_hand(fonts: Path, family: str, x_height: int) -> ImageFont.FreeTypeFont:
+    """A handwriting font at the size that makes its small letters ``x_height`` pixels high."""
+    probe = load_font(fonts, family, 100).getbbox("xzn")
+    return load_font(fonts, family, max(8, round(100 * x_height / (probe[3] - probe[1]))))
+
+
+def write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: ImageFont.FreeTypeFont,
+          ink: tuple[int, int, int]) -> Box:  # fmt: skip
+    """Writes with the baseline at ``at``; returns the box of the ink."""
+    draw.text(at, text, font=font, fill=ink, anchor="ls")
+    return Box(*(float(value) for value in draw.textbbox(at, text, font=font, anchor="ls")))
+
+
+def scribble(draw: ImageDraw.ImageDraw, at: tuple[float, float], ink: tuple[int, int, int],
+             rng: np.random.Generator) -> None:  # fmt: skip
+    """A signature: one wandering line."""
+    steps = np.linspace(0, 1, 60)
+    waves = rng.uniform(1.5, 4.5, 2)
+    x = at[0] + 150 * steps + 16 * np.sin(2 * np.pi * waves[0] * steps)
+    y = at[1] + 20 * np.sin(2 * np.pi * waves[1] * steps + rng.uniform(0, 3)) * (1 - 0.6 * steps)
+    draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=ink, width=2, joint="curve")
+
+
+def turn(image: Image.Image, degrees: float, boxes: list[Box], paper: tuple[int, int, int]
+         ) -> tuple[Image.Image, list[Box]]:  # fmt: skip
+    """Rotates a page about its centre and gives the upright boxes of the turned words."""
+    centre = (image.width / 2, image.height / 2)
+    matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
+    turned = cv2.warpAffine(np.asarray(image), matrix, image.size, flags=cv2.INTER_LINEAR, borderValue=paper)
+    moved = []
+    for box in boxes:
+        points = box.corners() @ matrix[:, :2].T + matrix[:, 2]
+        low, high = points.min(axis=0), points.max(axis=0)
+        moved.append(Box(round(float(low[0]), 1), round(float(low[1]), 1), round(float(high[0]), 1),
+                         round(float(high[1]), 1)))  # fmt: skip
+    return Image.fromarray(turned), moved
+
+
+def photograph(image: Image.Image, rng: np.random.Generator, *, light: float, grain: float) -> Image.Image:
+    """Uneven light, slight blur and sensor grain, as a phone or a cheap scanner leaves them.
+
+    Args:
+        image: RGB.
+        rng: Where every random number comes from.
+        light: Depth of the shadow at the darkest corner, 0 to 1.
+        grain: Standard deviation of the noise, in grey levels.
+    """
+    pixels = np.asarray(image).astype(np.float32)
+    height, width = pixels.shape[:2]
+    angle = rng.uniform(0, 2 * np.pi)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    slope = (np.cos(angle) * x + np.sin(angle) * y) / np.sqrt(2)
+    shade = 1 - light * (0.5 + 0.5 * slope) ** 2
+    noise = rng.standard_normal((height, width), dtype=np.float32) * grain
+    blurred = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.35, 0.75)))
+    return Image.fromarray(np.clip(blurred * shade[..., None] + noise[..., None], 0, 255).astype(np.uint8))
+
+
+def draw_word(fonts: Path, family: str, text: str, rng: np.random.Generator) -> Image.Image:
+    """One handwritten word as a grey crop with a narrow margin."""
+    font = load_hand(fonts, family, int(rng.integers(13, 22)))
+    left, top, right, bottom = font.getbbox(text, anchor="ls")
+    margin = 26
+    paper = int(rng.integers(225, 253))
+    canvas = Image.new("RGB", (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), (paper,) * 3)
+    box = write(ImageDraw.Draw(canvas), (margin - left, margin - top), text, font, INKS[rng.integers(len(INKS))])
+    canvas, (box,) = turn(canvas, float(rng.uniform(-2.5, 2.5)), [box], (paper,) * 3)
+    canvas = photograph(canvas, rng, light=float(rng.uniform(0, 0.25)), grain=float(rng.uniform(1, 6)))
+    edge = int(rng.integers(2, 8))
+    return canvas.convert("L").crop(
+        (int(box.left) - edge, int(box.top) - edge, int(box.right) + edge, int(box.bottom) + edge)
+    )

@@ -1,0 +1,3 @@
+from tests.fixtures_ipfs import ipfs_swarm
+
+__all__ = ["ipfs_swarm"]
