@@ -54,8 +54,8 @@ contracts: setup  ## Compiles the contracts and writes gateways/abi
 	$(BIN)/python scripts/compile_contracts.py
 
 lock: $(STAMPS)/python  ## Resolves pyproject.toml into requirements.lock
-	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header -o requirements.lock pyproject.toml
 
 clean:  ## Removes what set-up and demo made
 	rm -rf $(VENV) $(STAMPS) .demo hardhat-local/node_modules fonts/node_modules

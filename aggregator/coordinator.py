@@ -21,11 +21,13 @@ from gateways.chain_follower import ChainFollower
 from protocol.errors import (
     BlockStoreError,
     BlockStoreUnavailableError,
+    ConfigError,
     FederationError,
+    LedgerError,
     LedgerUnavailableError,
     MalformedError,
-    TransactionRevertedError,
     VerificationError,
+    WrongChainError,
 )
 from protocol.history import History, LineageView, RoundView
 
@@ -78,13 +80,16 @@ class Coordinator:
     def _step_lineage(self, history: History, settings: LineageSettings, now: int) -> bool:
         lineage = history.lineages.get(settings.lineage_id)
         rest = self._rests.setdefault(settings.slug, _Rest())
-        if lineage is None or self._clock() < rest.until:
+        if self._clock() < rest.until:
+            return False
+        if lineage is None:
+            self._take_rest(settings.slug, rest, ConfigError("the governor has not created this lineage"))
             return False
         try:
             moved = self._advance(history, lineage, settings, now)
-        except (LedgerUnavailableError, BlockStoreUnavailableError):
+        except (LedgerUnavailableError, BlockStoreUnavailableError, WrongChainError):
             raise
-        except (TransactionRevertedError, BlockStoreError, MalformedError, VerificationError) as error:
+        except (LedgerError, BlockStoreError, MalformedError, VerificationError) as error:
             # What is wrong with one lineage must not stop the others.
             self._take_rest(settings.slug, rest, error)
             return False

@@ -93,9 +93,23 @@ class Fetcher:
             return Delivery.TOO_LARGE
         with self._lock:
             job = self._jobs.setdefault(destination, _Job(cid, destination, max_bytes, longest_timeout_seconds))
+            if job.pinned and not destination.exists():
+                job.pinned = False
         if not job.pinned:
             self._employ()
         return self._delivery(job)
+
+    def abandon(self, folder: Path) -> None:
+        """Asks no more for what has not arrived in a folder; a try that runs comes to its end."""
+        with self._lock:
+            for path in [path for path, job in self._jobs.items() if path.parent == folder and not job.pinned]:
+                del self._jobs[path]
+
+    def forget_folder(self, folder: Path) -> None:
+        """Forgets everything that was asked for in a folder; the caller removes the files."""
+        with self._lock:
+            for path in [path for path in self._jobs if path.parent == folder]:
+                del self._jobs[path]
 
     def forget(self, destination: Path) -> None:
         """Drops a file that was damaged or is no longer needed; the next request fetches it anew."""

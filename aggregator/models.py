@@ -26,6 +26,20 @@ class Models:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    def is_here(self, cid: CID) -> bool:
+        """Whether a model has arrived; asks for it when it has not. Its digest is not checked here.
+
+        Raises:
+            MalformedError: It is longer than this aggregator allows.
+        """
+        limit = self._parts.settings.max_model_bytes
+        delivery = self._parts.fetcher.request(
+            cid, self._parts.files.model(cid), max_bytes=limit, longest_timeout_seconds=_FETCH_TIMEOUT_SECONDS
+        )
+        if delivery is Delivery.TOO_LARGE:
+            raise MalformedError(f"model {cid} is longer than {limit} bytes", hint="raise max_model_bytes")
+        return delivery is Delivery.HELD
+
     def get(self, cid: CID, digest: Digest) -> Path | None:
         """The checked file of a model, or None while it is being fetched.
 
@@ -33,15 +47,9 @@ class Models:
             MalformedError: It is longer than this aggregator allows.
             ContentMismatchError: Other bytes than the chain names; it is fetched anew.
         """
-        path = self._parts.files.model(cid)
-        limit = self._parts.settings.max_model_bytes
-        delivery = self._parts.fetcher.request(
-            cid, path, max_bytes=limit, longest_timeout_seconds=_FETCH_TIMEOUT_SECONDS
-        )
-        if delivery is Delivery.TOO_LARGE:
-            raise MalformedError(f"model {cid} is longer than {limit} bytes", hint="raise max_model_bytes")
-        if delivery is Delivery.WAITING:
+        if not self.is_here(cid):
             return None
+        path = self._parts.files.model(cid)
         with path.open("rb") as stream:
             found = parameters_digest_of_stream(stream)
         if found != digest:

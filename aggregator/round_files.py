@@ -59,18 +59,29 @@ class RoundFiles:
 
     def envelope(self, lineage: str, number: int, index: int) -> Path:
         """A registered envelope as it was fetched."""
-        folder = self._envelopes(lineage, number)
+        folder = self.envelopes(lineage, number)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder / str(index)
 
-    def remove_envelopes(self, lineage: str, number: int) -> None:
-        """Removes a round's fetched copies; not an error when there are none."""
-        folder = self._envelopes(lineage, number)
-        if folder.exists():
-            try:
+    def envelopes(self, lineage: str, number: int) -> Path:
+        """Folder of a round's fetched envelopes; it may not be there."""
+        return self._folder.path / "envelopes" / lineage / str(number)
+
+    def remove_round(self, lineage: str, number: int) -> None:
+        """Removes a round's fetched envelopes and drafts; not an error when there are none.
+
+        Raises:
+            StoreError: The disk refuses.
+        """
+        folder = self.envelopes(lineage, number)
+        try:
+            if folder.exists():
                 shutil.rmtree(folder)
-            except OSError as error:
-                raise store_error(error, folder) from error
+            for path in (self.plan_draft(lineage, number), self.verdicts(lineage, number)):
+                path.unlink(missing_ok=True)
+            self.own_public_key(lineage, number).unlink(missing_ok=True)
+        except OSError as error:
+            raise store_error(error, folder) from error
 
     def write_model(self, lineage: str, number: int, pieces: Iterable[bytes]) -> WrittenModel:
         """Streams a model to disk; on return it is complete and durable under its CID's name.
@@ -104,6 +115,3 @@ class RoundFiles:
     def bytes_free(self) -> int:
         """Bytes free on the data folder's disk."""
         return shutil.disk_usage(self._folder.path).free
-
-    def _envelopes(self, lineage: str, number: int) -> Path:
-        return self._folder.path / "envelopes" / lineage / str(number)

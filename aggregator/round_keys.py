@@ -8,7 +8,7 @@ from aggregator.parts import Parts, admission_obstacle
 from aggregator.scheduler import stopped
 from aggregator.settings import LineageSettings
 from gateways.data_folder import write_atomically
-from protocol.history import History, LineageView
+from protocol.history import History, LineageView, RoundView
 from protocol.identifiers import RoundId, lineage_id_of
 from protocol.ledger_calls import AnnounceRoundKey
 from protocol.recipient_keys import RecipientPrivateKey, public_key_digest
@@ -74,15 +74,25 @@ class RoundKeys:
         for slug, number in self._all():
             lineage = history.lineages.get(lineage_id_of(slug))
             view = lineage.rounds.get(number) if lineage is not None else None
-            if view is None or view.outcome_at is None:
+            if lineage is None or view is None or view.outcome_at is None:
                 continue
             if now < view.outcome_at.timestamp + parts.settings.appeal_window_seconds:
                 continue
-            parts.files.remove_envelopes(slug, number)
+            self._remove_copies(slug, lineage, view)
             parts.secrets.delete(f"{_PREFIX}{slug}/{number}")
             logger.info("round_key.destroyed", lineage=slug, round=number)
             destroyed = True
         return destroyed
+
+    def _remove_copies(self, slug: str, lineage: LineageView, view: RoundView) -> None:
+        files, fetcher = self._parts.files, self._parts.fetcher
+        fetcher.forget_folder(files.envelopes(slug, view.opened.round))
+        fetcher.forget(files.plan(view.opened.plan_cid))
+        # The head is the parent of the next round; an older model is only in IPFS from here on.
+        for cid in (lineage.created.model_cid, getattr(view.outcome, "model_cid", lineage.head_cid)):
+            if cid != lineage.head_cid:
+                fetcher.forget(files.model(cid))
+        files.remove_round(slug, view.opened.round)
 
     def _all(self) -> list[tuple[str, int]]:
         found = []

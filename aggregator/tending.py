@@ -56,6 +56,7 @@ class RoundTender:
         """
         number, slug = view.opened.round, settings.slug
         if view.outcome is None and now >= view.opened.attest_by:
+            self._parts.fetcher.abandon(self._parts.files.envelopes(slug, number))
             call = AbortRound(settings.lineage_id, number)
             return self._parts.outbox.send(f"abort/{slug}/{number}", call, lineage=slug, round=number) is not None
         if view.outcome is not None:
@@ -69,9 +70,9 @@ class RoundTender:
         """Holds this aggregator's own result against the one on chain, whoever attested it."""
         outcome, number = view.outcome, view.opened.round
         key = f"compared/{settings.slug}/{number}"
-        if not isinstance(outcome, RoundFinalized | RoundFailed) or key in self._compared:
+        if key in self._compared:
             return False
-        if self._parts.journal.get(key) is None:
+        if isinstance(outcome, RoundFinalized | RoundFailed) and self._parts.journal.get(key) is None:
             try:
                 result = self._result(history, lineage, view, settings, now)
             except MalformedError as error:
@@ -82,6 +83,7 @@ class RoundTender:
             if result is None:
                 return False
             self._compare(outcome, settings, result, key)
+        self._parts.fetcher.abandon(self._parts.files.envelopes(settings.slug, number))
         self._compared.add(key)
         return True
 
@@ -101,18 +103,22 @@ class RoundTender:
         remembered = self._judge.remembered(settings.slug, view)
         if remembered is not None:
             return remembered
-        ready = self._gather(view, settings, now)
+        ready = self._gather(lineage, view, settings, now)
         return None if ready is None else self._compute(history, lineage, view, settings, *ready, key)
 
-    def _gather(self, view: RoundView, settings: LineageSettings, now: int) -> tuple[RoundPlan, Collection] | None:
+    def _gather(
+        self, lineage: LineageView, view: RoundView, settings: LineageSettings, now: int
+    ) -> tuple[RoundPlan, Collection] | None:
         """Plan and envelopes of a closed round, once all have arrived or the time for it is over."""
+        # Asked for while sites train: the first round after a restart may not have its parent here.
+        parent_is_here = self._models.is_here(cid_of_model(lineage, view.opened.parent_digest))
         plan = self._collector.plan(view)
         if plan is None:
             return None
         collection = self._collector.collect(view, plan, settings)
         open_still = view.outcome is None and view.state(now) is RoundState.OPEN
         in_time = now < view.opened.attest_by - settings.attest_margin_seconds
-        if open_still or (collection.missing and in_time):
+        if open_still or not parent_is_here or (collection.missing and in_time):
             return None
         damaged = self._collector.drop_damaged(view.registrations, collection.held, settings.slug)
         return None if damaged else (plan, collection)

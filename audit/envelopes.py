@@ -90,12 +90,12 @@ class RoundEnvelopes:
         index = registration.event.index
         said = self.said(index)
         if said in AVAILABILITY_CODES:
-            self.note_availability(index, there_now=self.stream(registration) is not None)
+            self._note_availability(index, there_now=self.stream(registration) is not None)
             raise VerificationError(said, "the aggregators did not fetch it")
         stream = self.stream(registration)
         if stream is not None:
-            if said in RECIPIENT_CODES:
-                self._take_recipients_word(registration, stream, said)
+            if said in RECIPIENT_CODES and self._key is not None:
+                self._take_recipients_word(registration, stream, said, self._key)
             return stream
         lost = self.missing.get(index)
         if lost is not None and lost.why is WhyMissing.TOO_LARGE and self._bound(registration) >= self._plan_bound():
@@ -103,7 +103,7 @@ class RoundEnvelopes:
             raise VerificationError(VerdictCode.TOO_LARGE, "the envelope is longer than the plan allows")
         raise VerificationError(VerdictCode.NOT_FETCHED, "the envelope was not delivered to the auditor")
 
-    def note_availability(self, index: int, *, there_now: bool) -> None:
+    def _note_availability(self, index: int, *, there_now: bool) -> None:
         """Files what an availability code on chain looks like today; it is never a difference."""
         if there_now:
             self.notes.append(f"update {index} was not fetched by the aggregators and is there now: not provably wrong")
@@ -120,10 +120,11 @@ class RoundEnvelopes:
         cid, index = registration.event.envelope_cid, registration.event.index
         self.missing[index] = Missing(Piece.CONTENT_KEY, cid, WhyMissing.NOT_FOR_THIS_KEY, index)
 
-    def _take_recipients_word(self, registration: Registration, stream: BinaryIO, said: VerdictCode) -> None:
+    def _take_recipients_word(
+        self, registration: Registration, stream: BinaryIO, said: VerdictCode, key: RecipientPrivateKey
+    ) -> None:
         """Stands by a code that only the aggregators could see, unless a public step refuses the update before."""
         index = registration.event.index
-        key = RecipientPrivateKey.generate() if self._key is None else self._key
         opens = "the auditor's key opens it"
         try:
             verify_update(stream, registration, self._context, key)

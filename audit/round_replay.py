@@ -15,18 +15,15 @@ from audit.pieces import NotFetched, Pieces
 from audit.plan_rules import plan_faults, plan_notes, read_context, state_faults
 from audit.public_checks import possible_codes
 from audit.recompute import RoundToRecompute, recompute, word_of
-from protocol.cid import cid_of_bytes
-from protocol.errors import MalformedError
-from protocol.history import History, RoundView
+from audit.verdict_list import MAX_LIST_BYTES, verdict_list_faults
+from protocol.errors import VerificationError
+from protocol.history import History, Registration, RoundView
 from protocol.ledger_events import RoundAborted, RoundFailed, RoundFinalized
 from protocol.plan import MAX_PLAN_BYTES
 from protocol.ports import ChainIdentity
 from protocol.recipient_keys import RecipientPrivateKey
-from protocol.result import encode_verdicts, make_verdicts, parse_verdicts, verdicts_root
-from protocol.verdicts import AVAILABILITY_CODES, VerdictCode
+from protocol.verdicts import VerdictCode
 from protocol.verification import RoundContext
-
-_MAX_LIST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +142,8 @@ def _check_publicly(context: RoundContext, envelopes: RoundEnvelopes, names: Nam
     for registration in context.view.registrations:
         index, who = registration.event.index, names.label(registration.event.site_id)
         said = envelopes.said(index)
-        revoked = index in context.view.revoked
-        stream = None if revoked else envelopes.stream(registration)
-        if said in AVAILABILITY_CODES and not revoked:
-            envelopes.note_availability(index, there_now=stream is not None)
-        if said is None or said not in possible_codes(registration, context, stream):
+        possible = _possible(registration, context, envelopes)
+        if said is None or said not in possible:
             code = "an unknown code" if said is None else word_of(said)
             sentence = f"update {index} of {who}: {code} on chain cannot be, by its public bytes and the chain"
             book.differences.append(Difference(Topic.VERDICT, sentence, index))
@@ -157,29 +151,22 @@ def _check_publicly(context: RoundContext, envelopes: RoundEnvelopes, names: Nam
     book.notes.extend(envelopes.notes)
 
 
-def _check_verdict_list(desk: Desk, view: RoundView, outcome: RoundFinalized | RoundFailed, book: _Notebook) -> None:
-    """The pinned list, its root and its CID against the codes on chain, which everyone can do."""
-    got = desk.pieces.get(outcome.verdicts_cid, max_bytes=_MAX_LIST_BYTES)
+def _possible(registration: Registration, context: RoundContext, envelopes: RoundEnvelopes) -> frozenset[VerdictCode]:
+    if registration.event.index in context.view.revoked:
+        return frozenset({VerdictCode.REVOKED})
     try:
-        codes = {index: VerdictCode(code) for index, code in enumerate(outcome.codes)}
-    except ValueError:
-        book.differences.append(Difference(Topic.VERDICT, "a verdict code on chain is not known"))
-        return
-    verdicts = make_verdicts(view.registrations, codes)
-    if verdicts_root(verdicts) != outcome.verdicts_root:
-        sentence = "the verdicts' root on chain is not that of the verdict codes on chain"
-        book.differences.append(Difference(Topic.VERDICT_LIST, sentence))
+        stream = envelopes.fetched(registration)
+    except VerificationError as refusal:
+        if registration.event.index in envelopes.missing:
+            return possible_codes(registration, context, None)
+        return frozenset({refusal.code})
+    return possible_codes(registration, context, stream)
+
+
+def _check_verdict_list(desk: Desk, view: RoundView, outcome: RoundFinalized | RoundFailed, book: _Notebook) -> None:
+    got = desk.pieces.get(outcome.verdicts_cid, max_bytes=MAX_LIST_BYTES)
     if isinstance(got, NotFetched):
         book.missing.append(got.as_missing(Piece.VERDICT_LIST))
-    if cid_of_bytes(encode_verdicts(view.round_id, verdicts)) == outcome.verdicts_cid:
-        return
-    sentence = "the verdict list's CID on chain is not that of the verdict codes on chain"
-    if not isinstance(got, NotFetched):
-        try:
-            _, listed = parse_verdicts(got.path.read_bytes())
-        except MalformedError as error:
-            sentence = f"the pinned verdict list is none: {error}"
-        else:
-            unlike = [str(a.index) for a, b in zip(listed, verdicts, strict=False) if a != b]
-            sentence = f"the pinned verdict list says otherwise than the chain of updates {', '.join(unlike) or 'none'}"
-    book.differences.append(Difference(Topic.VERDICT_LIST, sentence))
+    pinned = None if isinstance(got, NotFetched) else got.path.read_bytes()
+    book.differences.extend(verdict_list_faults(view, outcome, pinned))
+    desk.pieces.let_go(outcome.verdicts_cid)

@@ -121,8 +121,6 @@ class RuleBook:
         site = history.sites.get(event.site_id)
         if view.state(at.timestamp) is not RoundState.OPEN:
             yield f"{who} was registered after close"
-        if event.index != len(view.registrations):
-            yield f"{who} is out of the order of registration"
         if site is None or not site.active or not view.selects(site):
             yield f"{who} comes from a site that is not active or not selected"
         if view.registration_of(event.site_id) is not None:

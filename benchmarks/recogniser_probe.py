@@ -2,7 +2,7 @@
 
     python benchmarks/recogniser_probe.py read  --words DIR
     python benchmarks/recogniser_probe.py train --words DIR --epochs 2 --rate 2e-3
-    python benchmarks/recogniser_probe.py genesis --fonts fonts --words DIR
+    python benchmarks/recogniser_probe.py genesis --words DIR --fonts fonts --lexicon LIST --epochs 1 --rate 3e-4
 
 DIR holds <Split>/<split>_labels.csv (columns IMAGE, MEDICINE_NAME) and <Split>/<split>_words/. Settings are chosen on
 Validation; no split named Testing is read here.
@@ -14,6 +14,7 @@ import argparse
 import csv
 import hashlib
 import time
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,11 @@ HELD_OUT_FONTS = ("caveat", "homemade-apple", "kalam", "reenie-beanie")
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 
 
-def load_words(folder: Path, split: str) -> tuple[list[np.ndarray], list[str]]:
+def load_words(folder: Path, split: str, limit: int | None = None) -> tuple[list[np.ndarray], list[str]]:
     stem = split.lower()
     crops, labels = [], []
     with (folder / split / f"{stem}_labels.csv").open(encoding="utf-8", newline="") as table:
-        for row in csv.DictReader(table):
+        for row in islice(csv.DictReader(table), limit):
             with Image.open(folder / split / f"{stem}_words" / row["IMAGE"]) as opened:
                 image = opened.convert("RGBA")
             paper = Image.new("RGBA", image.size, "white")
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--names", type=int, default=200)
     parser.add_argument("--lexicon", type=Path, help="products.csv of Drugs@FDA, for names to draw and as distractors")
+    parser.add_argument("--limit", type=int, help="at most this many crops of a split, for a quick try")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     {"read": probe_read, "train": probe_train, "genesis": probe_genesis}[arguments.what](arguments)
@@ -113,10 +115,10 @@ def fda_names(path: Path, count: int) -> list[str]:
 
 def probe_train(arguments: argparse.Namespace) -> None:
     backbone, device = EnglishG2(), profile_device()
-    crops, labels = load_words(arguments.words, "Validation")
+    crops, labels = load_words(arguments.words, "Validation", arguments.limit)
     validation = timed_features(backbone, crops, "Validation")
     seen = {pixels_digest(crop) for crop in crops}
-    drawn, drawn_labels = load_words(arguments.words, "Training")
+    drawn, drawn_labels = load_words(arguments.words, "Training", arguments.limit)
     keep = [i for i, crop in enumerate(drawn) if pixels_digest(crop) not in seen]
     print(f"left out of Training: {len(drawn) - len(keep)} exact copies of Validation images")
     features = timed_features(backbone, [drawn[i] for i in keep], "Training")

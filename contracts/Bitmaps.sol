@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @title Counting and gathering bits, a word at a time
+/// @title Counting and gathering bits
+/// @notice A word at a time, without a loop over its bits.
 library Bitmaps {
     uint256 private constant LOW_7_OF_8 = 0x7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f;
+    uint256 private constant LOW_BYTE_OF_LANES = 0x00000000000000ff00000000000000ff00000000000000ff00000000000000ff;
+    /// @dev Bits 0, 9, … 63.
+    uint256 private constant GATHER_BYTES = 0x8040201008040201;
+    /// @dev Bits 0, 72, 144, 216.
+    uint256 private constant GATHER_LANES = 0x01000000000000000001000000000000000001000000000000000001;
 
     /// @notice How many bits of a word are set.
     /// @param word The word.
@@ -11,8 +17,9 @@ library Bitmaps {
     function count(uint256 word) internal pure returns (uint256 bits) {
         unchecked {
             word -= (word >> 1) & 0x5555555555555555555555555555555555555555555555555555555555555555;
-            word = (word & 0x3333333333333333333333333333333333333333333333333333333333333333)
-                + ((word >> 2) & 0x3333333333333333333333333333333333333333333333333333333333333333);
+            word =
+                (word & 0x3333333333333333333333333333333333333333333333333333333333333333) +
+                ((word >> 2) & 0x3333333333333333333333333333333333333333333333333333333333333333);
             word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f;
             // Sums of two bytes need nine bits: with sixteen-bit lanes the product's top lane holds up to 256.
             word = (word + (word >> 8)) & 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff;
@@ -35,13 +42,11 @@ library Bitmaps {
                 // 1 in the lowest bit of every byte that is zero: adding 0x7f carries into bit 7 unless the low seven
                 // bits are zero, and never beyond.
                 word = (~(((word & LOW_7_OF_8) + LOW_7_OF_8) | word | LOW_7_OF_8)) >> 7;
-                // The first byte of the string is the highest of the word: each step moves the higher half of every
-                // lane below the lower half, until the 32 flags stand in order at the bottom.
-                word = ((word >> 8) | (word << 1)) & 0x0003000300030003000300030003000300030003000300030003000300030003;
-                word = ((word >> 16) | (word << 2)) & 0x0000000f0000000f0000000f0000000f0000000f0000000f0000000f0000000f;
-                word = ((word >> 32) | (word << 4)) & 0x00000000000000ff00000000000000ff00000000000000ff00000000000000ff;
-                word = ((word >> 64) | (word << 8)) & 0x0000000000000000000000000000ffff0000000000000000000000000000ffff;
-                word = ((word >> 128) | (word << 16)) & 0xffffffff;
+                // Within each lane of eight bytes the multiplication puts the flag of byte k at bit 56 + k: flags stand
+                // 8 apart and the factor's bits 9 apart, so no two partial products meet, not even across lanes.
+                word = ((word * GATHER_BYTES) >> 56) & LOW_BYTE_OF_LANES;
+                // The first lane is the highest: its byte comes to lie lowest.
+                word = ((word * GATHER_LANES) >> 192) & 0xffffffff;
                 bitmap |= word << offset;
             }
             if (length < 256) bitmap &= (1 << length) - 1;

@@ -5,6 +5,7 @@ import {Membership} from "./Membership.sol";
 import {IConsents} from "./interfaces/IConsents.sol";
 
 /// @title Which consents of a site are in force
+/// @notice See `IConsents`.
 /// @dev The versions are kept in `Membership`'s site record.
 abstract contract Consents is IConsents, Membership {
     // ---------------------------------------------------------------------------------------------------- State

@@ -7,6 +7,7 @@ import {Rounds} from "./Rounds.sol";
 import {IFedRx} from "./interfaces/IFedRx.sol";
 
 /// @title The suite as deployed
+/// @notice See `IFedRx`.
 /// @dev One contract and no proxy: a registration checks membership, consent, round and uniqueness in one step, and
 /// the code that an auditor reads is the code that ran.
 contract FedRx is IFedRx, Rounds {
@@ -17,6 +18,7 @@ contract FedRx is IFedRx, Rounds {
 
     // ---------------------------------------------------------------------------------------------- Constructor
 
+    /// @notice Deploys the suite.
     /// @param governor Who governs from the first block on; the deployer keeps nothing.
     /// @param predecessor The deployment before, zeros when this is the first.
     constructor(address governor, SuiteLink memory predecessor) Ownable(governor) {

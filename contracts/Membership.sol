@@ -7,6 +7,7 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 
 /// @title Sites, aggregators, the auditor and the governor
+/// @notice See `IMembership`.
 abstract contract Membership is IMembership, Ownable2Step {
     // ------------------------------------------------------------------------------------------------ Constants
 

@@ -3,9 +3,11 @@ pragma solidity 0.8.37;
 
 import {Bitmaps} from "./Bitmaps.sol";
 import {Consents} from "./Consents.sol";
+import {Results} from "./Results.sol";
 import {IRounds} from "./interfaces/IRounds.sol";
 
 /// @title Lineages and their rounds
+/// @notice See `IRounds`.
 abstract contract Rounds is IRounds, Consents {
     // ------------------------------------------------------------------------------------------------ Constants
 
@@ -181,7 +183,7 @@ abstract contract Rounds is IRounds, Consents {
 
     /// @inheritdoc IRounds
     function revokeUpdate(bytes32 lineageId, uint64 round) external {
-        (bytes32 siteId,) = _callingSite();
+        (bytes32 siteId, ) = _callingSite();
         RoundRecord storage record = _rounds[lineageId][round];
         RoundState current = _stateOf(record.round);
         if (current != RoundState.Open) revert RoundNotOpen(lineageId, round, current);
@@ -210,25 +212,20 @@ abstract contract Rounds is IRounds, Consents {
         bytes32 aggregatorId = _callingAggregator();
         RoundRecord storage record = _rounds[lineageId][round];
         Round memory voted = _withVote(record.round, lineageId, round, aggregatorId);
-        _requireVerdictsAddUp(voted, accepted, codes, record.revoked, modelDigest != 0);
-        _requireWholeResult(modelDigest, modelCid, stateDigest, verdictsRoot, verdictsCid);
-        bytes32 resultDigest = keccak256(
-            abi.encode(
-                block.chainid,
-                address(this),
-                lineageId,
-                round,
-                modelDigest,
-                modelCid,
-                stateDigest,
-                verdictsRoot,
-                verdictsCid,
-                accepted,
-                codes
-            )
+        Results.requireVerdictsAddUp(voted, accepted, codes, record.revoked, modelDigest != 0);
+        Results.requireWhole(modelDigest, modelCid, stateDigest, verdictsRoot, verdictsCid);
+        bytes32 resultDigest = Results.digest(
+            lineageId,
+            round,
+            modelDigest,
+            modelCid,
+            stateDigest,
+            verdictsRoot,
+            verdictsCid,
+            accepted,
+            codes
         );
         emit ResultAttested(lineageId, round, aggregatorId, resultDigest, FORMAT_VERSION);
-
         if (_reachesThreshold(resultDigest, voted.threshold)) {
             if (modelDigest == 0) {
                 voted.recorded = RoundState.Failed;
@@ -289,11 +286,11 @@ abstract contract Rounds is IRounds, Consents {
     }
 
     /// @inheritdoc IRounds
-    function submissionDigest(bytes32 lineageId, uint64 round, bytes32 siteId)
-        external
-        view
-        returns (bytes30 fieldsDigest, uint16 indexPlusOne)
-    {
+    function submissionDigest(
+        bytes32 lineageId,
+        uint64 round,
+        bytes32 siteId
+    ) external view returns (bytes30 fieldsDigest, uint16 indexPlusOne) {
         uint256 submission = _rounds[lineageId][round].submissions[siteId];
         return (bytes30(bytes32(submission)), uint16(submission));
     }
@@ -336,10 +333,11 @@ abstract contract Rounds is IRounds, Consents {
     }
 
     /// @dev Stores the selection and returns how many sites it names.
-    function _select(RoundRecord storage record, uint256[] calldata selected, uint16 minAccepted)
-        private
-        returns (uint16 selectedCount)
-    {
+    function _select(
+        RoundRecord storage record,
+        uint256[] calldata selected,
+        uint16 minAccepted
+    ) private returns (uint16 selectedCount) {
         uint256 words = selected.length;
         if (words > MAX_SELECTION_WORDS) revert SelectionTooLong(words, MAX_SELECTION_WORDS);
         uint256 sites = _siteCount;
@@ -375,11 +373,12 @@ abstract contract Rounds is IRounds, Consents {
     }
 
     /// @dev The round with the aggregator's vote marked.
-    function _withVote(Round storage stored, bytes32 lineageId, uint64 round, bytes32 aggregatorId)
-        private
-        view
-        returns (Round memory)
-    {
+    function _withVote(
+        Round storage stored,
+        bytes32 lineageId,
+        uint64 round,
+        bytes32 aggregatorId
+    ) private view returns (Round memory) {
         RoundState standing = _stateOf(stored);
         if (standing != RoundState.Closed) revert RoundNotClosed(lineageId, round, standing);
         Round memory current = stored;
@@ -387,40 +386,6 @@ abstract contract Rounds is IRounds, Consents {
         if (current.voted & bit != 0) revert AlreadyAttested(lineageId, round, aggregatorId);
         current.voted |= bit;
         return current;
-    }
-
-    /// @dev One code an update, the bitmap that of the codes, nothing revoked in it, and a model exactly when enough
-    /// were accepted.
-    function _requireVerdictsAddUp(
-        Round memory current,
-        uint256 accepted,
-        bytes calldata codes,
-        uint256 revoked,
-        bool namesModel
-    ) private pure {
-        if (codes.length != current.submitted) revert CodesLengthMismatch(codes.length, current.submitted);
-        uint256 acceptedByCodes = Bitmaps.ofZeroBytes(codes);
-        if (accepted != acceptedByCodes) revert AcceptedContradictsCodes(accepted, acceptedByCodes);
-        if (accepted & revoked != 0) revert AcceptedButRevoked(accepted & revoked);
-        uint256 count = Bitmaps.count(accepted);
-        if (namesModel && count < current.minAccepted) revert TooFewAccepted(count, current.minAccepted);
-        if (!namesModel && count >= current.minAccepted) revert QuorumWithoutModel(count, current.minAccepted);
-    }
-
-    function _requireWholeResult(
-        bytes32 modelDigest,
-        bytes32 modelCid,
-        bytes32 stateDigest,
-        bytes32 verdictsRoot,
-        bytes32 verdictsCid
-    ) private pure {
-        if (verdictsRoot == 0) revert MissingValue("verdictsRoot");
-        if (verdictsCid == 0) revert MissingValue("verdictsCid");
-        if (modelDigest == 0) {
-            if (modelCid != 0 || stateDigest != 0) revert FailedResultNamesModel();
-        } else if (modelCid == 0) {
-            revert MissingValue("modelCid");
-        }
     }
 
     /// @dev Counts a vote. The one that reaches the threshold is not stored: the round ends with it.

@@ -36,7 +36,7 @@ from protocol.parameters import encode_parameters, parameters_digest
 from protocol.plan import PLAN_SCHEMA
 from protocol.recipient_keys import public_key_digest
 
-governor_app = typer.Typer(no_args_is_help=True, help="The consortium's governor: keys, aggregators, auditor, sites.")
+app = typer.Typer(no_args_is_help=True, help="The consortium's governor: keys, aggregators, auditor, sites.")
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The governor's settings file.")]
 PassphraseFile = Annotated[Path | None, typer.Option(help="File of mode 0600 with the passphrase.")]
@@ -44,13 +44,7 @@ out = Console()
 talk = Console(stderr=True)
 
 
-def mount_governor(app: typer.Typer) -> None:
-    """Adds the commands that stand at the top level."""
-    for command in (deploy, genesis, invite, admit):
-        app.command()(command)
-
-
-@governor_app.command()
+@app.command()
 def init(
     data: Annotated[Path, typer.Option("--data", help="The governor's data folder, made when missing.")],
     rpc: Annotated[str, typer.Option("--rpc", help="RPC URL of the chain.")],
@@ -86,13 +80,6 @@ def init(
         write_atomically(settings, "\n".join(lines).encode("utf-8"))
     out.print(f"governor  {address_of(open_account(key_ring, ACCOUNT_KEY))}", soft_wrap=True)
     out.print(f"settings  {settings}", soft_wrap=True)
-
-
-@governor_app.command()
-def account(config: Config = DEFAULT_CONFIG) -> None:
-    """Prints the governor's account, which pays for every act of the governor."""
-    with open_governor(config) as governor:
-        out.print(str(address_of(open_account(governor.key_ring, ACCOUNT_KEY))), soft_wrap=True)
 
 
 def deploy(config: Config = DEFAULT_CONFIG) -> None:
@@ -206,7 +193,7 @@ def admit(
             out.print(f"funded {document.site} with {fund} ether")
 
 
-@governor_app.command("admit-aggregator")
+@app.command("admit-aggregator")
 def admit_aggregator(
     slug: Annotated[str, typer.Argument(help="The aggregator's public slug.")],
     account: Annotated[str, typer.Option(help="Its account, as fedrx aggregator init printed it.")],
@@ -222,7 +209,7 @@ def admit_aggregator(
     out.print(f"admitted {slug} in {receipt.tx_hash}", soft_wrap=True)
 
 
-@governor_app.command("set-aggregators")
+@app.command("set-aggregators")
 def set_aggregators(
     slugs: Annotated[list[str], typer.Argument(help="Who opens and attests rounds.")],
     config: Config = DEFAULT_CONFIG,
@@ -235,7 +222,7 @@ def set_aggregators(
     out.print(f"{len(ids)} aggregators, {threshold} votes finalise: {receipt.tx_hash}", soft_wrap=True)
 
 
-@governor_app.command("auditor-key")
+@app.command("auditor-key")
 def auditor_key(
     public_key: Annotated[Path, typer.Argument(help="The auditor's public key file (fedrx audit keygen).")],
     account: Annotated[str, typer.Option(help="The auditor's account.")],
@@ -252,14 +239,14 @@ def auditor_key(
     out.print(f"auditor's key {public_key_digest(key)} in {receipt.tx_hash}", soft_wrap=True)
 
 
-@governor_app.command()
+@app.command()
 def suspend(site: str, config: Config = DEFAULT_CONFIG) -> None:
     """Suspends a site: it registers no updates; withdrawals of consent still go through."""
     with open_governor(config) as governor:
         out.print(f"suspended in {governor.ledger.send(SuspendSite(site_id_of(site))).tx_hash}", soft_wrap=True)
 
 
-@governor_app.command()
+@app.command()
 def reinstate(site: str, config: Config = DEFAULT_CONFIG) -> None:
     """Takes a suspended site back."""
     with open_governor(config) as governor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -9,12 +10,8 @@ from typing import Annotated
 
 import structlog
 import typer
-from aggregator.commands import app as aggregator_app
-from audit.commands import app as audit_app
 from rich.console import Console
 
-from fedrx.governor_commands import governor_app, mount_governor
-from node.commands import app as node_app
 from protocol.errors import FederationError
 
 app = typer.Typer(
@@ -22,13 +19,36 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Federated learning on prescription images, with an audit trail that anyone can recompute.",
 )
-app.add_typer(node_app, name="node")
-app.add_typer(aggregator_app, name="aggregator")
-app.add_typer(audit_app, name="audit")
-app.add_typer(governor_app, name="governor")
-mount_governor(app)
-
 _DEBUG = "--debug"
+_ROOMS = {
+    "node": ("node.commands", "A site's node: data, consent, training, reading."),
+    "aggregator": ("aggregator.commands", "The aggregator: opens rounds, verifies updates, attests global models."),
+    "audit": ("audit.commands", "Replay, trail, availability: nobody has to be believed."),
+    "governor": ("fedrx.governor_commands", "The consortium's governor: keys, aggregators, auditor, sites."),
+}
+_GOVERNOR_ROOM = "fedrx.governor_commands"
+_GOVERNOR_COMMANDS = {
+    "deploy": "Deploys the contract.",
+    "genesis": "Makes round 0 of a lineage.",
+    "invite": "Writes one signed file that a site joins with.",
+    "admit": "Admits a site whose fingerprint was read over the phone, and funds it.",
+}
+
+
+def mount(called: str | None) -> None:
+    """Adds all sub-commands; only the one that was called is imported, because torch and web3 load for seconds."""
+    for name, (module, help_text) in _ROOMS.items():
+        room = importlib.import_module(module).app if name == called else typer.Typer(help=help_text)
+        if name != called:
+            room.command("…", hidden=True)(_placeholder)
+        app.add_typer(room, name=name, help=help_text)
+    for name, help_text in _GOVERNOR_COMMANDS.items():
+        command = getattr(importlib.import_module(_GOVERNOR_ROOM), name) if name == called else _placeholder
+        app.command(name, help=help_text if name != called else None)(command)
+
+
+def _placeholder() -> None:
+    """Stands for a command that was not called."""
 
 
 @app.callback()
@@ -44,6 +64,7 @@ def options(
 def main() -> None:
     """Runs the command line and turns failures into one line and an exit code (protocol/errors.py lists them)."""
     debug = _DEBUG in sys.argv
+    mount(next((word for word in sys.argv[1:] if not word.startswith("-")), None))
     try:
         app(standalone_mode=True)
     except FederationError as error:

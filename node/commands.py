@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -18,29 +18,30 @@ from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
 from gateways.key_ring import read_passphrase
 from node import data_commands
-from node.global_models import GlobalModels
-from node.joining import create_keys, join
-from node.participation import approve
+from node.command_options import DEFAULT_CONFIG, AsJSON, Config, out, print_json, talk
+from node.joining import KEY_DOCUMENT_FILE, create_keys, join
+from node.round_records import approve
 from node.sent import SentLog
-from node.site import Site, open_site
+from node.settings import shown
+from node.site import Site, models_of, open_site
 from protocol.errors import ConfigError
-from protocol.identifiers import lineage_id_of
+from protocol.identifiers import AccountAddress, lineage_id_of
+from protocol.joining import parse_key_document
 from protocol.ledger_calls import LeaveNetwork
+from protocol.round import RoundState
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from learning.training import TrainingProgress
+    from node.preparation import ShowProgress
+    from node.reading import MedicineReading
     from protocol.identifiers import RoundId
 
 app = typer.Typer(no_args_is_help=True, help="A site's node: data, consent, training, reading.")
 model_app = typer.Typer(no_args_is_help=True, help="The global models that this site has seen.")
 app.add_typer(model_app, name="model")
 data_commands.add_to(app)
-
-Config = Annotated[Path, typer.Option("--config", "-c", help="The node's settings file.")]
-AsJSON = Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")]
-DEFAULT_CONFIG = Path("node.toml")
-out = Console()
-talk = Console(stderr=True)
 
 
 @app.command()
@@ -64,8 +65,9 @@ def join_command(
     """Checks an invitation, makes keys and settings, and prints the fingerprint to read over the phone."""
     passphrase = read_passphrase(passphrase_file, "New passphrase: ")
     joined = join(invitation, DataFolder(data), passphrase, passphrase_file, tuple(witness), int(time.time()))
-    out.print(f"settings      {joined.settings_file}", soft_wrap=True)
-    out.print(f"key document  {joined.key_document_file}  (send it to the governor)", soft_wrap=True)
+    out.print(f"settings      {joined.settings_file}", soft_wrap=True, markup=False)
+    out.print(f"key document  {joined.key_document_file}  (send it to the governor)", soft_wrap=True, markup=False)
+    out.print(f"governor      {joined.governor}  (have it confirmed in the same call)", soft_wrap=True)
     out.print(f"fingerprint   {joined.fingerprint}  (read it to the governor over the phone)", soft_wrap=True)
 
 
@@ -75,7 +77,8 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     from node.daemon import run as run_daemon  # noqa: PLC0415 - torch loads for seconds
 
     with open_site(config) as site, _training_bar() as progress:
-        talk.print(f"[dim]{site.settings.model_dump_json(exclude={'passphrase_file'})}[/dim]", soft_wrap=True)
+        for name, value in shown(site.settings).items():
+            talk.print(f"{name} = {value}", markup=False, highlight=False, soft_wrap=True)
         run_daemon(site, progress)
 
 
@@ -85,22 +88,30 @@ def status(config: Config = DEFAULT_CONFIG, *, as_json: AsJSON = False) -> None:
     from node.status import status_of  # noqa: PLC0415
 
     with open_site(config) as site:
-        follower = ChainFollower(site.ledger)
+        follower = ChainFollower(site.chain_reader)
         history = follower.sync()
-        found = status_of(site.site_id, site.lineage_ids, history, follower.head.timestamp, site.journal, _models(site))
-        if as_json:
-            out.print_json(json.dumps(asdict(found)))
-            return
-        out.print(f"site        {site.settings.site}: {found.membership}", soft_wrap=True)
-        out.print(f"consent     {found.consent}", soft_wrap=True)
-        for model in found.model:
-            out.print(f"model       {model}", soft_wrap=True)
-        if site.journal.get("paused"):
-            out.print("rounds      paused: fedrx node pause --off to take part again")
-        table = Table("lineage", "round", "state", "this site's update", box=None)
-        for line in found.rounds:
-            table.add_row(line.lineage, str(line.round), line.state, line.sentence)
-        out.print(table)
+        found = status_of(
+            site.site_id,
+            site.lineage_ids,
+            history,
+            follower.head.timestamp,
+            site.journal,
+            models_of(site),
+            account=_own_account(site),
+        )
+        paused = bool(site.journal.get("paused"))
+    if as_json:
+        print_json({**asdict(found), "paused": paused})
+        return
+    lines = [f"site        {site.settings.site}: {found.membership}", f"consent     {found.consent}"]
+    lines += [f"model       {model}" for model in found.model]
+    lines += ["rounds      paused: fedrx node pause --off takes part again"] if paused else []
+    for line in lines:
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
+    table = Table("lineage", "round", "state", "this site's update", box=None)
+    for row in found.rounds:
+        table.add_row(row.lineage, str(row.round), row.state, escape(row.sentence))
+    out.print(table)
 
 
 @app.command()
@@ -109,7 +120,7 @@ def sent(config: Config = DEFAULT_CONFIG, *, as_json: AsJSON = False) -> None:
     with open_site(config) as site:
         items = SentLog(site.journal).items()
     if as_json:
-        out.print_json(json.dumps([asdict(item) for item in items]))
+        print_json([asdict(item) for item in items])
         return
     table = Table("what", "round", "bytes", "digest", "CID", "tx", box=None)
     for item in items:
@@ -132,9 +143,10 @@ def leave(config: Config = DEFAULT_CONFIG, *, yes: Annotated[bool, typer.Option(
     """Leaves the network for good. The site's history stays on the chain."""
     if not yes and not typer.confirm("Leave the network for good? A site that left cannot come back."):
         raise typer.Exit(1)
-    with open_site(config) as site:
+    # A daemon that signs with the same account at the same moment would take the same nonce.
+    with open_site(config) as site, site.folder.locked():
         receipt = site.ledger.send(LeaveNetwork())
-        SentLog(site.journal).add("leaving", tx_hash=receipt.tx_hash)
+        SentLog(site.journal).add("leaving", tx_hash=receipt.tx_hash, at=receipt.position.timestamp)
     out.print(f"left the network in {receipt.tx_hash}", soft_wrap=True)
 
 
@@ -142,16 +154,14 @@ def leave(config: Config = DEFAULT_CONFIG, *, yes: Annotated[bool, typer.Option(
 def participate(config: Config = DEFAULT_CONFIG) -> None:
     """Says yes to the open round, when participation is "ask"."""
     with open_site(config) as site:
-        history = ChainFollower(site.ledger).sync()
-        live = [
-            view
-            for lineage_id in site.lineage_ids
-            if (lineage := history.lineages.get(lineage_id))
-            if (view := lineage.live_round())
-        ]
-        if not live:
+        follower = ChainFollower(site.chain_reader)
+        lineages = [follower.sync().lineages.get(lineage_id) for lineage_id in site.lineage_ids]
+        live = [view for lineage in lineages if lineage and (view := lineage.live_round())]
+        now = follower.head.timestamp
+        open_rounds = [view for view in live if view.state(now) is RoundState.OPEN]
+        if not open_rounds:
             raise ConfigError("no round is open", hint="see fedrx node status")
-        for view in live:
+        for view in open_rounds:
             approve(site.journal, view.round_id)
             out.print(f"takes part in round {view.opened.round}")
 
@@ -170,53 +180,63 @@ def read(
 
     with open_site(config) as site:
         slug = lineage or site.settings.lineages[0]
-        readings = read_image(site, _models(site), image, lineage_id_of(slug), as_word=word)
+        readings = read_image(site, models_of(site), image, lineage_id_of(slug), as_word=word)
     if as_json:
-        out.print_json(json.dumps([asdict(reading) for reading in readings]))
+        print_json([asdict(reading) for reading in readings])
         return
-    table = Table("line", "medicine", "confidence", "alternatives", "letters", box=None)
+    out.print(_reading_table(readings))
+    talk.print("an aid to a person, never a dispensing decision")
+
+
+def _reading_table(readings: Iterable[MedicineReading]) -> Table:
+    table = Table("page", "line", "medicine", "sure", "others", "letters", "dose", "look at", box=None)
     for reading in readings:
-        others = ", ".join(f"{name} {share:.0%}" for name, share in reading.alternatives[1:4])
+        names = [name for name in reading.alternatives if name[0] != reading.medicine]
+        dose = " ".join(part for part in (reading.strength, reading.form, reading.frequency) if part)
+        cells = (", ".join(f"{name} {share:.0%}" for name, share in names[:3]), reading.text, dose)
         table.add_row(
+            str(reading.page),
             str(reading.line or ""),
-            reading.medicine or "[bold]cannot tell: a person must read it[/bold]",
+            "[bold]cannot tell: a person must read it[/bold]" if reading.medicine is None else escape(reading.medicine),
             f"{reading.confidence:.0%}",
-            others,
-            reading.text,
+            *map(escape, cells),
+            ", ".join(reading.flags),
         )
-    out.print(table)
+    return table
 
 
 @model_app.command("list")
 def model_list(config: Config = DEFAULT_CONFIG, *, as_json: AsJSON = False) -> None:
     """Lists the global models seen, their scores on this site's held-out words, and which is in use."""
     with open_site(config) as site:
-        models = _models(site)
-        table = Table("lineage", "round", "digest", "held-out words right", "adopted", "in use", box=None)
-        values = []
-        for lineage_id, slug in site.lineage_ids.items():
-            in_use = models.in_use(lineage_id)
-            for record in models.records(lineage_id):
-                score = f"{record.correct}/{record.total}" if record.total else "none to score"
-                used = in_use is not None and in_use.round == record.round
-                table.add_row(
-                    slug, str(record.round), str(record.digest)[:18], score, str(record.adopted), "*" if used else ""
-                )
-                values.append(
-                    {
-                        "lineage": slug,
-                        "round": record.round,
-                        "digest": str(record.digest),
-                        "correct": record.correct,
-                        "total": record.total,
-                        "adopted": record.adopted,
-                        "in_use": used,
-                    }
-                )
+        values = list(_model_values(site))
     if as_json:
-        out.print_json(json.dumps(values))
-    else:
-        out.print(table)
+        print_json(values)
+        return
+    table = Table("lineage", "round", "digest", "held-out words right", "adopted", "in use", box=None)
+    for value in values:
+        score = f"{value['correct']}/{value['total']}" if value["total"] else value["reason"] or "none to score"
+        cells = (value["lineage"], value["round"], str(value["digest"])[:18], score, value["adopted"])
+        table.add_row(*(escape(str(cell)) for cell in cells), "*" if value["in_use"] else "")
+    out.print(table)
+
+
+def _model_values(site: Site) -> Iterator[dict[str, object]]:
+    models = models_of(site)
+    for lineage_id, slug in site.lineage_ids.items():
+        in_use = models.in_use(lineage_id)
+        for record in models.records(lineage_id):
+            yield {
+                "lineage": slug,
+                "round": record.round,
+                "digest": str(record.digest),
+                "correct": record.correct,
+                "kept_correct": record.kept_correct,
+                "total": record.total,
+                "adopted": record.adopted,
+                "reason": record.reason,
+                "in_use": in_use is not None and in_use.round == record.round,
+            }
 
 
 @model_app.command("use")
@@ -228,45 +248,39 @@ def model_use(
 ) -> None:
     """Reads with the model of another round from now on."""
     with open_site(config) as site:
-        record = _models(site).use(lineage_id_of(lineage or site.settings.lineages[0]), round_number)
+        record = models_of(site).use(lineage_id_of(lineage or site.settings.lineages[0]), round_number)
     out.print(f"reads with the model of round {record.round}, {record.digest}", soft_wrap=True)
 
 
-def _models(site: Site) -> GlobalModels:
-    return GlobalModels(
-        site.folder,
-        site.journal,
-        max_model_bytes=site.settings.max_model_bytes,
-        timeout_seconds=site.settings.fetch_timeout_seconds,
-    )
+def _own_account(site: Site) -> AccountAddress | None:
+    """The account in the key document, which is public: a command that only looks opens no keystore."""
+    path = site.folder / KEY_DOCUMENT_FILE
+    return parse_key_document(path.read_bytes()).account if path.exists() else None
 
 
-class _training_bar:  # noqa: N801 - reads as a statement: with _training_bar() as progress
+@contextmanager
+def _training_bar() -> Iterator[ShowProgress]:
     """A progress bar while training; nothing when stderr is no terminal, where the log lines tell."""
+    tasks: dict[RoundId, TaskID] = {}
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TimeElapsedColumn(),
+        console=talk,
+        transient=True,
+        disable=not talk.is_terminal,
+    ) as bar:
 
-    def __enter__(self) -> Callable[[RoundId, TrainingProgress], None]:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[loss]}"),
-            TimeElapsedColumn(),
-            console=talk,
-            transient=True,
-            disable=not talk.is_terminal,
-        )
-        self._tasks: dict[RoundId, int] = {}
-        self._bar.start()
-        return self._show
+        def show(round_id: RoundId, progress: TrainingProgress) -> None:
+            if progress.step == 1 and round_id in tasks:
+                # An earlier training of the round was ended before its last step.
+                bar.remove_task(tasks.pop(round_id))
+            if round_id not in tasks:
+                description = f"round {round_id.number}: training"
+                tasks[round_id] = bar.add_task(description, total=progress.steps, loss="")
+            bar.update(tasks[round_id], completed=progress.step, loss=f"loss {progress.loss:.3f}")
+            if progress.step == progress.steps:
+                bar.remove_task(tasks.pop(round_id))
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def _show(self, round_id: RoundId, progress: TrainingProgress) -> None:
-        if round_id not in self._tasks:
-            description = f"round {round_id.number}: training"
-            self._tasks[round_id] = self._bar.add_task(description, total=progress.steps, loss="")
-        task = self._tasks[round_id]
-        self._bar.update(task, completed=progress.step, loss=f"loss {progress.loss:.3f}")  # type: ignore[arg-type]
-        if progress.step == progress.steps:
-            self._bar.remove_task(task)  # type: ignore[arg-type]
-            del self._tasks[round_id]
+        yield show

@@ -229,7 +229,9 @@ def witness_key(name: str) -> str:
         ConfigError: Not a name: lower-case letters, digits, dots, hyphens and underscores.
     """
     if not _WITNESS_NAME.fullmatch(name):
-        raise ConfigError(f"{name!r} is no witness name", hint="use lower-case letters, digits, dots, hyphens and underscores")
+        raise ConfigError(
+            f"{name!r} is no witness name", hint="use lower-case letters, digits, dots, hyphens and underscores"
+        )
     return WITNESS_PREFIX + name
 
 

@@ -1,11 +1,11 @@
-"""The node's process: one loop over the chain, until it is told to end."""
+"""The node's process: builds the parts, repeats the loop's step, ends on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
 import signal
-import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,156 +13,112 @@ import structlog
 from gateways.block_store_choice import LocalKuboOptions, resolve_block_store
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import write_atomically
-from node.adoption import adopt_head
 from node.consent_publication import ConsentPublisher
-from node.features import FeatureCache
-from node.global_models import GlobalModels
-from node.local_training import Trainer
-from node.participation import Participation, SiteParts
-from node.samples import trainable
+from node.loop import NodeLoop
+from node.outbox import Outbox
+from node.parts import SiteParts
+from node.round_records import RoundRecords
 from node.sent import SentLog
-from node.site import AUDIT_KEY, IPFS_URL_FILE, STORE_KEY, SWARM_KEY_FILE, Site
-from protocol.errors import BlockStoreError, LedgerUnavailableError, ReceiptTimeoutError, TransactionRevertedError
+from node.site import AUDIT_KEY, IPFS_URL_FILE, STORE_KEY, SWARM_KEY_FILE, Site, models_of
+from protocol.errors import BlockStoreError, LedgerError, StoreError, WrongChainError
 
 if TYPE_CHECKING:
-    from learning.training import TrainingProgress
-    from protocol.history import History, LineageView
-    from protocol.identifiers import RoundId
-    from protocol.ports import BlockStore
+    from node.preparation import ShowProgress
+    from protocol.ports import BlockStore, Ledger
 
 logger = structlog.get_logger(__name__)
 
-PAUSED = "paused"
-_MAX_BACKOFF_SECONDS = 60.0
-_PIN_LOOKBACK_ROUNDS = 8
+
+class _Stop(BaseException):
+    """SIGTERM or SIGINT came."""
 
 
-def assemble(site: Site, block_store: BlockStore) -> SiteParts:
-    """Opens everything that rounds need; loads the backbone."""
-    from learning.device import DeviceSettings, profile_device  # noqa: PLC0415 - torch loads for seconds
-    from learning.lexicon_index import LexiconIndex  # noqa: PLC0415
+def run(site: Site, progress: ShowProgress) -> None:
+    """Runs the daemon until SIGTERM or SIGINT.
 
-    settings = site.settings
-    sent = SentLog(site.journal)
-    audit_key = site.key_ring.get(AUDIT_KEY)
-    device = profile_device(DeviceSettings(threads=settings.training.threads))
-    for line in device.lines():
-        logger.info("device", says=line)
-    cache = FeatureCache(site.folder.subfolder("features"), site.key_ring.get(STORE_KEY), site.backbone)
-    models = GlobalModels(
-        site.folder,
-        site.journal,
-        max_model_bytes=settings.max_model_bytes,
-        timeout_seconds=settings.fetch_timeout_seconds,
-    )
-    return SiteParts(
-        settings=settings,
-        site_id=site.site_id,
-        identity=site.identity,
-        folder=site.folder,
-        journal=site.journal,
-        store=site.store,
-        audit_key=audit_key,
-        ledger=site.ledger,
-        block_store=block_store,
-        backbone=site.backbone,
-        trainer=Trainer(site.backbone, cache, device, LexiconIndex.of(site.lexicon.names)),
-        models=models,
-        consents=ConsentPublisher(site.site_id, site.store, audit_key, site.ledger, sent),
-        sent=sent,
-    )
-
-
-class NodeLoop:
-    """What the daemon does again and again.
+    A signal ends the process where it stands: what a kill must survive, a request to stop survives too.
 
     Args:
-        parts: The site.
-        follower: The chain.
+        site: Open; its folder is owned until this returns.
         progress: Called while training.
-    """
-
-    def __init__(
-        self, parts: SiteParts, follower: ChainFollower, progress: Callable[[RoundId, TrainingProgress], None]
-    ) -> None:
-        self._parts = parts
-        self._follower = follower
-        self._participation = Participation(parts, progress)
-
-    def step(self) -> bool:
-        """One pass; returns whether anything was done, so that the caller comes back at once."""
-        history = self._follower.sync()
-        now = self._follower.head.timestamp
-        if self._parts.site_id not in history.sites:
-            return False
-        if self._parts.consents.publish_withdrawals(history):
-            self._forget_withdrawn(now)
-            return True
-        if history.sites[self._parts.site_id].active and self._parts.consents.ensure_root(history, now):
-            return True
-        done = False
-        for slug in self._parts.settings.lineages:
-            done |= self._step_lineage(history, slug, now)
-        return done
-
-    def _step_lineage(self, history: History, slug: str, now: int) -> bool:
-        from protocol.identifiers import lineage_id_of  # noqa: PLC0415
-
-        lineage = history.lineages.get(lineage_id_of(slug))
-        if lineage is None:
-            return False
-        done = self._resume_pinning(lineage)
-        done |= adopt_head(self._parts, lineage, now)
-        live = lineage.live_round()
-        if live is not None and not self._parts.journal.get(PAUSED):
-            done |= self._participation.step(history, live, now)
-        return done
-
-    def _resume_pinning(self, lineage: LineageView) -> bool:
-        recent = sorted(lineage.rounds)[-_PIN_LOOKBACK_ROUNDS:]
-        return any(self._participation.resume_pinning(lineage.rounds[number]) for number in recent)
-
-    def _forget_withdrawn(self, now: int) -> None:
-        samples = trainable(self._parts.store, now, self._parts.settings.training.held_out_percent)
-        keep = frozenset(sample.sample_id for sample in (*samples.train, *samples.held_out))
-        self._parts.trainer.forget_all_but(keep)
-
-
-def run(site: Site, progress: Callable[[RoundId, TrainingProgress], None]) -> None:
-    """Runs the daemon until SIGTERM or SIGINT.
 
     Raises:
         StoreLockedError: Another daemon owns the data folder.
+        WrongChainError: The endpoint serves another chain than the deployment file names.
         FederationError: A failure that waiting does not mend.
     """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with ExitStack() as stack:
-        stack.enter_context(site.folder.locked())
+    settings = site.settings
+    with _stoppable(), site.folder.locked():
         # The chain first: "this is another chain" must be said before anything is started.
         follower = ChainFollower(site.ledger)
-        block_store = stack.enter_context(_block_store(site))
-        loop = NodeLoop(assemble(site, block_store), follower, progress)
-        logger.info("node.ready", site=site.settings.site, lineages=list(site.settings.lineages))
-        repeat(loop.step, stop, site.settings.poll_seconds)
-    logger.info("node.stopped", site=site.settings.site)
+        with _block_store(site) as block_store:
+            loop = NodeLoop(assemble(site, site.ledger, block_store), follower, progress)
+            logger.info("node.ready", site=settings.site, lineages=list(settings.lineages))
+            repeat(loop.step, poll_seconds=settings.poll_seconds, max_backoff_seconds=settings.max_backoff_seconds)
+    logger.info("node.stopped", site=settings.site)
 
 
-def repeat(step: Callable[[], bool], stop: threading.Event, poll_seconds: float) -> None:
-    """Calls a step until told to stop; waits longer and longer while the chain or IPFS is away."""
+def assemble(site: Site, ledger: Ledger, block_store: BlockStore) -> SiteParts:
+    """Opens everything that rounds need; loads the backbone."""
+    from learning.device import DeviceSettings, profile_device  # noqa: PLC0415 - torch loads for seconds
+    from learning.lexicon_index import LexiconIndex  # noqa: PLC0415
+    from node.features import FeatureCache  # noqa: PLC0415
+    from node.local_training import Trainer  # noqa: PLC0415
+
+    settings = site.settings
+    device = profile_device(DeviceSettings(threads=settings.training.threads))
+    for line in device.lines():
+        logger.info("device", says=line)
+    audit_key = site.key_ring.get(AUDIT_KEY)
+    cache = FeatureCache(site.folder.subfolder("features"), site.key_ring.get(STORE_KEY), site.backbone)
+    outbox = Outbox(ledger, site.journal, resend_after_seconds=settings.resend_after_seconds)
+    return SiteParts(
+        settings=settings,
+        site_id=site.site_id,
+        account=site.account,
+        identity=site.identity,
+        journal=site.journal,
+        store=site.store,
+        audit_key=audit_key,
+        outbox=outbox,
+        block_store=block_store,
+        backbone=site.backbone,
+        trainer=Trainer(site.backbone, cache, device, LexiconIndex.of(site.lexicon.names)),
+        models=models_of(site),
+        consents=ConsentPublisher(site.site_id, site.store, audit_key, outbox, site.journal),
+        rounds=RoundRecords(site.folder, site.journal),
+        sent=SentLog(site.journal),
+    )
+
+
+def repeat(
+    step: Callable[[], bool],
+    *,
+    poll_seconds: float,
+    max_backoff_seconds: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Calls a step for good; waits longer and longer while the chain, IPFS or the disk is not there.
+
+    Raises:
+        WrongChainError: The chain was replaced by another one.
+        FederationError: Another failure that waiting does not mend.
+    """
     backoff = poll_seconds
-    while not stop.is_set():
+    while True:
         try:
             busy = step()
-            backoff = poll_seconds
-            if not busy:
-                stop.wait(poll_seconds)
-        except (LedgerUnavailableError, BlockStoreError, ReceiptTimeoutError, TransactionRevertedError) as error:
-            # A revert here is a race with the clock or another sender: the chain is read again before the next try.
+        except WrongChainError:
+            raise
+        except (LedgerError, BlockStoreError, StoreError) as error:
+            # A revert is a race with the clock or another sender: the chain is read again before the next try.
             logger.warning("node.waiting", reason=str(error), seconds=backoff)
-            stop.wait(backoff)
-            backoff = min(backoff * 2, _MAX_BACKOFF_SECONDS)
+            sleep(backoff)
+            backoff = min(backoff * 2, max_backoff_seconds)
+            continue
+        backoff = poll_seconds
+        if not busy:
+            sleep(poll_seconds)
 
 
 @contextmanager
@@ -182,3 +138,22 @@ def _block_store(site: Site) -> Iterator[BlockStore]:
             yield resolved.store
         finally:
             (site.folder / IPFS_URL_FILE).unlink(missing_ok=True)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM and SIGINT end the block; what it started is ended, and a second signal does not interrupt that."""
+
+    def stop(_number: int, _frame: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        raise _Stop
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    except _Stop:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateways.data_folder import write_atomically
 from learning.feature_cache import decode_features, encode_features
-from protocol.errors import LearningError
+from protocol.errors import MalformedError
 
 if TYPE_CHECKING:
     from learning.backbone import Backbone
@@ -66,12 +66,12 @@ class FeatureCache:
         try:
             sealed = (self._folder / sample_id.hex()).read_bytes()
             plain = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], sample_id)
-            return decode_features(plain, self._backbone.feature_shape)[0]
-        except (FileNotFoundError, InvalidTag, LearningError):
+            return decode_features(plain, self._backbone.feature_shape)
+        except (FileNotFoundError, InvalidTag, MalformedError):
             # A cache: what is missing, damaged or of another backbone is computed again.
             return None
 
     def _write(self, sample_id: bytes, features: npt.NDArray[np.float16]) -> None:
         nonce = os.urandom(_NONCE_BYTES)
-        data = encode_features(features[np.newaxis])
+        data = encode_features(features)
         write_atomically(self._folder / sample_id.hex(), nonce + self._cipher.encrypt(nonce, data, sample_id))

@@ -8,7 +8,7 @@ from typing import cast
 
 import structlog
 
-from gateways.data_folder import DataFolder
+from gateways.data_folder import DataFolder, store_error
 from gateways.journal import Journal
 from protocol.canonical_json import JSONValue
 from protocol.errors import ConfigError, ContentMismatchError
@@ -33,6 +33,8 @@ class ModelRecord:
     """Held-out words read right with the model in use before, -1 when there was none."""
     total: int
     """Held-out words."""
+    reason: str = ""
+    """Why it could not be judged at all, such as a model of another backbone; empty when it could."""
 
 
 class GlobalModels:
@@ -40,7 +42,7 @@ class GlobalModels:
 
     Args:
         folder: Files live in its subfolder ``models``.
-        journal: Remembers records and which model is in use.
+        journal: Remembers records and which model a person chose.
         max_model_bytes: A longer model is not fetched.
         timeout_seconds: For one fetch.
     """
@@ -57,17 +59,22 @@ class GlobalModels:
         Raises:
             ContentMismatchError: The content is another model.
             ContentMissingError: Nobody delivered it in time.
+            MalformedError: The content is no model.
         """
         path = self.path_of(digest)
         if not path.exists():
             fetched = path.with_suffix(".fetched")
             block_store.fetch(cid, fetched, max_bytes=self._max_model_bytes, timeout_seconds=self._timeout_seconds)
-            with fetched.open("rb") as stream:
-                found = parameters_digest_of_stream(stream)
-            if found != digest:
-                fetched.unlink()
-                raise ContentMismatchError(cid)
-            fetched.replace(path)
+            try:
+                with fetched.open("rb") as stream:
+                    found = parameters_digest_of_stream(stream)
+                if found != digest:
+                    raise ContentMismatchError(cid)
+                fetched.replace(path)
+            except OSError as error:
+                raise store_error(error, path) from error
+            finally:
+                fetched.unlink(missing_ok=True)
         return path
 
     def path_of(self, digest: Digest) -> Path:
@@ -79,33 +86,48 @@ class GlobalModels:
         return [_parse_record(value) for value in self._journal.entries(_prefix(lineage_id)).values()]
 
     def record(self, lineage_id: LineageId, record: ModelRecord) -> None:
-        """Remembers what became of a model, and uses it when it was adopted."""
-        if record.adopted:
-            self._journal.record(f"model-in-use/{lineage_id.hex()}", record.digest.hex())
+        """Remembers what became of a model; one entry, so that a crash leaves all of it or nothing."""
         self._journal.record(f"{_prefix(lineage_id)}{record.round:08d}", _record_value(record))
         logger.info("model.judged", round=record.round, adopted=record.adopted, correct=record.correct)
 
     def in_use(self, lineage_id: LineageId) -> ModelRecord | None:
-        """The model that this site reads with."""
-        digest = self._journal.get(f"model-in-use/{lineage_id.hex()}")
-        found = [record for record in self.records(lineage_id) if record.digest.hex() == digest]
-        return found[-1] if found else None
+        """The model that this site reads with: the newest adopted, unless a person chose another since."""
+        records = self.records(lineage_id)
+        chosen = cast("dict[str, int]", self._journal.get(_choice_key(lineage_id)) or {"round": -1, "seen": -1})
+        adopted = [record for record in records if record.adopted and record.round > chosen["seen"]]
+        if adopted:
+            return adopted[-1]
+        return next((record for record in records if record.round == chosen["round"]), None)
 
     def use(self, lineage_id: LineageId, round_number: int) -> ModelRecord:
-        """Lets a person choose another model than the site did.
+        """Lets a person choose another model than the site did; it stays until a newer one is adopted.
 
         Raises:
             ConfigError: The site has no model of that round.
         """
-        for record in self.records(lineage_id):
+        records = self.records(lineage_id)
+        for record in records:
             if record.round == round_number and self.path_of(record.digest).exists():
-                self._journal.record(f"model-in-use/{lineage_id.hex()}", record.digest.hex())
+                self._journal.record(_choice_key(lineage_id), {"round": round_number, "seen": records[-1].round})
                 return record
-        raise ConfigError(f"this site has no model of round {round_number}", hint="see fedrx node model list")
+        raise ConfigError(f"this site holds no model of round {round_number}", hint="see fedrx node model list")
+
+    def drop_old_files(self, lineage_id: LineageId, keep_rounds: int) -> None:
+        """Deletes model files of old rounds, never the one in use; their pins and records stay."""
+        records = self.records(lineage_id)
+        in_use = self.in_use(lineage_id)
+        kept = {record.digest for record in records[-keep_rounds:]} | ({in_use.digest} if in_use else set())
+        for record in records[:-keep_rounds]:
+            if record.digest not in kept:
+                self.path_of(record.digest).unlink(missing_ok=True)
 
 
 def _prefix(lineage_id: LineageId) -> str:
     return f"model/{lineage_id.hex()}/"
+
+
+def _choice_key(lineage_id: LineageId) -> str:
+    return f"model-chosen/{lineage_id.hex()}"
 
 
 def _record_value(record: ModelRecord) -> dict[str, JSONValue]:
@@ -117,6 +139,7 @@ def _record_value(record: ModelRecord) -> dict[str, JSONValue]:
         "correct": record.correct,
         "kept_correct": record.kept_correct,
         "total": record.total,
+        "reason": record.reason,
     }
 
 
@@ -130,4 +153,5 @@ def _parse_record(value: JSONValue) -> ModelRecord:
         correct=cast("int", fields["correct"]),
         kept_correct=cast("int", fields["kept_correct"]),
         total=cast("int", fields["total"]),
+        reason=cast("str", fields["reason"]),
     )

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from gateways.data_folder import DataFolder, write_atomically
 from gateways.key_ring import KeyRing
 from gateways.key_ring.accounts import address_of, create_account, open_account
+from gateways.settings import load_settings
+from node.consent_desk import witness_key
+from node.settings import NodeSettings
 from node.site import ACCOUNT_KEY, AUDIT_KEY, KEYSTORE, STORE_KEY, SWARM_KEY_FILE, WITNESS_PREFIX
 from protocol.deployment import encode_deployment
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, MalformedError
+from protocol.identifiers import AccountAddress
 from protocol.joining import (
     Invitation,
     KeyDocument,
@@ -35,6 +43,8 @@ class Joined:
     key_document_file: Path
     fingerprint: str
     """To be read to the governor over the phone."""
+    governor: AccountAddress
+    """Who signed the invitation; anyone can sign one, so the phone call must confirm it."""
 
 
 def create_keys(folder: DataFolder, passphrase: bytes, witnesses: tuple[str, ...]) -> KeyRing:
@@ -67,7 +77,7 @@ def join(
     witnesses: tuple[str, ...],
     now: int,
 ) -> Joined:
-    """Checks an invitation and makes everything that the node needs to run.
+    """Checks an invitation and makes everything that the node needs to run. Running it again makes what is missing.
 
     Args:
         invitation_file: From the governor.
@@ -79,28 +89,35 @@ def join(
 
     Raises:
         MalformedError: The invitation is damaged, expired, or not the governor's.
-        ConfigError: The folder belongs to another site, or nobody witnesses.
+        ConfigError: The folder belongs to another site or network, or nobody witnesses.
     """
     if not witnesses:
         raise ConfigError("nobody witnesses consent", hint="name at least one staff member with --witness")
+    for witness in witnesses:
+        witness_key(witness)
     try:
         invitation = parse_invitation(invitation_file.read_bytes(), now=now)
     except OSError as error:
         raise ConfigError(f"the invitation {invitation_file} cannot be read", hint="check the path") from error
+    text = _settings_text(invitation, passphrase_file)
+    # Everything is checked before anything is written: another site's folder must stay as it is.
+    _check_settings(text)
+    _check_folder(folder, invitation)
     key_ring = create_keys(folder, passphrase, witnesses)
     write_atomically(folder / DEPLOYMENT_FILE, encode_deployment(invitation.deployment))
     if invitation.swarm_key:
         write_atomically(folder / SWARM_KEY_FILE, invitation.swarm_key.encode("ascii"))
     settings_file = folder / SETTINGS_FILE
-    if settings_file.exists():
-        check = f'site = "{invitation.site}"'
-        if check not in settings_file.read_text(encoding="utf-8"):
-            raise ConfigError(f"{settings_file} belongs to another site", hint="use another data folder")
-    else:
-        write_atomically(settings_file, _settings_text(invitation, passphrase_file).encode("utf-8"))
+    if not settings_file.exists():
+        write_atomically(settings_file, text.encode("utf-8"))
     document = key_document(invitation.site, key_ring)
     write_atomically(folder / KEY_DOCUMENT_FILE, encode_key_document(document), mode=0o644)
-    return Joined(settings_file, folder / KEY_DOCUMENT_FILE, fingerprint(key_document_digest(document)))
+    return Joined(
+        settings_file=settings_file,
+        key_document_file=folder / KEY_DOCUMENT_FILE,
+        fingerprint=fingerprint(key_document_digest(document)),
+        governor=invitation.deployment.governor,
+    )
 
 
 def key_document(site: str, key_ring: KeyRing) -> KeyDocument:
@@ -114,22 +131,46 @@ def key_document(site: str, key_ring: KeyRing) -> KeyDocument:
     )
 
 
+def _check_folder(folder: DataFolder, invitation: Invitation) -> None:
+    settings_file, deployment_file = folder / SETTINGS_FILE, folder / DEPLOYMENT_FILE
+    if settings_file.exists() and load_settings(settings_file, NodeSettings).site != invitation.site:
+        raise ConfigError(f"{settings_file} belongs to another site", hint="use another data folder")
+    if deployment_file.exists() and deployment_file.read_bytes() != encode_deployment(invitation.deployment):
+        raise ConfigError(
+            f"{deployment_file} names another deployment than the invitation",
+            hint="use another data folder: a site's keys and receipts belong to one contract",
+        )
+
+
+def _check_settings(text: str) -> None:
+    """An invitation's words become settings only when they are good settings."""
+    try:
+        NodeSettings.model_validate(tomllib.loads(text))
+    except (ValueError, ValidationError) as error:
+        raise MalformedError(
+            "the invitation's words make no settings", hint="ask the governor for another invitation"
+        ) from error
+
+
 def _settings_text(invitation: Invitation, passphrase_file: Path | None) -> str:
     """A settings file that a person can read; every key is in docs/settings.md."""
-    quoted = ", ".join(f'"{slug}"' for slug in invitation.lineages)
-    peers = ", ".join(f'"{peer}"' for peer in invitation.peers)
-    passphrase = f'passphrase_file = "{passphrase_file.resolve()}"\n' if passphrase_file else ""
+    passphrase = f"passphrase_file = {_quoted(str(passphrase_file.resolve()))}\n" if passphrase_file else ""
     return (
         "# A FedRx node. Every key is explained in docs/settings.md.\n"
-        f'site = "{invitation.site}"\n'
+        f"site = {_quoted(invitation.site)}\n"
         'data_folder = "."\n'
         f'deployment = "{DEPLOYMENT_FILE}"\n'
         f"{passphrase}"
-        f"lineages = [{quoted}]\n"
+        f"lineages = [{', '.join(map(_quoted, invitation.lineages))}]\n"
         'participation = "auto"  # or "ask": each round waits for fedrx node participate\n'
         "\n[chain]\n"
-        f'rpc_url = "{invitation.rpc_url}"\n'
+        f"rpc_url = {_quoted(invitation.rpc_url)}\n"
         "\n[ipfs]\n"
         '# url = "http://127.0.0.1:5001"  # a Kubo of your own; without it the node starts one\n'
-        f"peers = [{peers}]\n"
+        f"peers = [{', '.join(map(_quoted, invitation.peers))}]\n"
     )
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON escapes what TOML does, and what it leaves out fails in ``_check_settings``."""
+    return json.dumps(text, ensure_ascii=False)

@@ -67,6 +67,7 @@ class Transaction:
         self.session = session
         self.keys = keys
         self._patient_keys: dict[bytes, SealingKey] = {}
+        self._patients: dict[bytes, str] = {}
 
     def find_patient(self, patient: str) -> Patient | None:
         """The row of a patient of the site's own identifier."""
@@ -106,9 +107,11 @@ class Transaction:
 
     def patient_of(self, patient_id: bytes) -> str:
         """The site's own identifier of a patient's row."""
-        row = self.session.get_one(Patient, patient_id)
-        place = Place("patients", "sealed_patient", patient_id)
-        return self.patient_key(patient_id).open(row.sealed_patient, place).decode("utf-8")
+        if patient_id not in self._patients:
+            row = self.session.get_one(Patient, patient_id)
+            place = Place("patients", "sealed_patient", patient_id)
+            self._patients[patient_id] = self.patient_key(patient_id).open(row.sealed_patient, place).decode("utf-8")
+        return self._patients[patient_id]
 
     def withdrawal_count(self) -> int:
         """How many withdrawals of consent were ever recorded; it never falls."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from learning.backbone import check_parameters
 from learning.evaluation import Score, evaluate
 from learning.lexicon_index import LexiconIndex
 from learning.training import TrainingPlan, TrainingProgress, train
 from node.features import FeatureCache
+from protocol.errors import LearningError
 from protocol.identifiers import SiteId, digest_of
 from protocol.parameters import parse_parameters
 from protocol.plan import RoundPlan
@@ -49,6 +52,10 @@ class Trainer:
         self._cache = cache
         self._device = device
         self._names = names
+
+    def writable(self, samples: Sequence[TrainableSample]) -> tuple[TrainableSample, ...]:
+        """The samples whose labels the backbone can write: one odd label must not keep a site out of every round."""
+        return tuple(sample for sample in samples if self._can_write(sample.label))
 
     def fit(
         self,
@@ -87,12 +94,34 @@ class Trainer:
         )
         return LocalUpdate(result.delta, report, result.num_examples)
 
+    def _can_write(self, label: str) -> bool:
+        try:
+            symbols = self._backbone.alphabet.encode(label)
+        except LearningError:
+            return False
+        # CTC needs a frame for each symbol and a blank between two equal ones.
+        return len(symbols) + sum(a == b for a, b in pairwise(symbols)) <= self._backbone.frames
+
     def forget_all_but(self, sample_ids: frozenset[bytes]) -> None:
         """Removes cached features of samples that no longer train."""
         self._cache.forget_all_but(sample_ids)
 
+    def check(self, model: Path) -> None:
+        """Checks that a model fits the backbone.
+
+        Raises:
+            LearningError: It does not.
+            MalformedError: The file is no model.
+        """
+        check_parameters(self._backbone, parse_parameters(model.read_bytes()))
+
     def score(self, model: Path, samples: Sequence[TrainableSample]) -> Score:
-        """How many held-out words a model reads right."""
+        """How many held-out words a model reads right.
+
+        Raises:
+            LearningError: The model does not fit the backbone.
+            MalformedError: The file is no model.
+        """
         recogniser = self._backbone.with_parameters(parse_parameters(model.read_bytes()))
         return evaluate(recogniser, self._cache.features_of(samples), [s.label for s in samples], self._names)
 

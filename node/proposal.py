@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from prescriptions.understand import UNKNOWN_MEDICINE
 from protocol.canonical_json import JSONValue, encode, expect_list, expect_object, expect_str, parse
 from protocol.errors import MalformedError
 
@@ -43,8 +44,9 @@ class Proposal:
 
     @property
     def label(self) -> str:
-        """What a person accepts who accepts the proposal: the best medicine, else the word as it was read."""
-        return self.candidates[0].name if self.candidates else self.text
+        """What a person accepts who accepts the proposal: the best medicine, or the word as read when none is near."""
+        near = self.candidates and UNKNOWN_MEDICINE not in self.flags
+        return self.candidates[0].name if near else self.text
 
     @property
     def certainty(self) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateways.data_folder import store_error, write_atomically
-from node.store_pages import release_originals
+from node.store_pages import finish_page, release_originals
 from node.store_tables import WordStatus
 from node.store_words import Review, StoredWord, crop_png, find_word, record_review, words_with
 from protocol.errors import ConfigError, LearningError
@@ -125,9 +125,14 @@ class ReviewDesk:
         if not name:
             raise ConfigError("a review names its reviewer", hint="give --reviewer")
         counts = dict.fromkeys(WordStatus, 0)
+        pages: set[bytes] = set()
         with self._store.write() as transaction:
             for decision in decisions:
-                counts[self._take(transaction, decision, name, now)] += 1
+                status, page_id = self._take(transaction, decision, name, now)
+                counts[status] += 1
+                pages.add(page_id)
+            for page_id in pages:
+                finish_page(transaction, page_id)
             released = [] if self._keep_originals else release_originals(transaction)
         # The keys are deleted: a crash before the next line leaves noise, which the next import sweeps.
         for original_id in released:
@@ -162,15 +167,15 @@ class ReviewDesk:
                 write_atomically(folder / names[word.word_id], crop)
         return names
 
-    def _take(self, transaction: Transaction, decision: Decision, reviewer: str, now: int) -> WordStatus:
+    def _take(self, transaction: Transaction, decision: Decision, reviewer: str, now: int) -> tuple[WordStatus, bytes]:
         try:
             word = find_word(transaction, decision.word)
             review = self._review_of(word, decision, reviewer)
-            record_review(transaction, word.word_id, review, now)
+            record_review(transaction, word, review, now)
         except (ConfigError, LearningError) as error:
             what = f"{decision.where}: {error.what}" if decision.where else error.what
             raise type(error)(what, hint=error.hint) from error
-        return review.status
+        return review.status, word.page_id
 
     def _review_of(self, word: StoredWord, decision: Decision, reviewer: str) -> Review:
         match decision.action:

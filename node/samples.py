@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from prescriptions.words import decode_crop
 
 from node.consent_desk import TRAINING_PURPOSES
 from node.store_receipts import StoredReceipt, receipts_in_force
-from node.store_words import TrainableWord, trainable_words
+from node.store_words import TrainableWord, trainable_word_ids, trainable_words
+from prescriptions.words import decode_png
 from protocol.dataset import TrainingSample, sample_content_digest
 from protocol.identifiers import Digest
 
@@ -74,6 +74,13 @@ def trainable(
     )
 
 
+def trainable_sample_ids(store: LocalStore, now: int) -> frozenset[bytes]:
+    """Ids of the words that may be used at ``now``, held out or not, without decoding a picture."""
+    with store.read() as transaction:
+        receipt_of = _chosen_receipts(receipts_in_force(transaction, now), None)
+        return trainable_word_ids(transaction, receipt_of.keys())
+
+
 def is_held_out(split_key: SealingKey, sample_id: bytes, held_out_percent: int) -> bool:
     """Whether a sample is held out; raising the share keeps those that were held out before."""
     bucket = int.from_bytes(split_key.tag(sample_id)[:8], "big") % 100
@@ -95,12 +102,10 @@ def _chosen_receipts(in_force: Iterable[StoredReceipt], receipt_ids: Collection[
 
 
 def _sample_of(word: TrainableWord, receipt_id: Digest) -> TrainableSample:
-    crop = decode_crop(word.crop_png)
-    crop.setflags(write=False)
     sample = TrainingSample(
         sample_id=word.word_id,
         content_digest=sample_content_digest(word.crop_png, word.label),
         salt=word.salt,
         receipt_id=receipt_id,
     )
-    return TrainableSample(word.word_id, crop, word.label, sample)
+    return TrainableSample(word.word_id, decode_png(word.crop_png), word.label, sample)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from gateways.data_folder import sync_folder
-from node.local_training import LocalUpdate
+from gateways.data_folder import store_error, sync_folder
 from protocol.canonical_json import JSONValue
 from protocol.cid import cid_of_file
 from protocol.dataset import TrainingSample, dataset_tree
@@ -18,6 +19,9 @@ from protocol.identifiers import CID, Digest, SiteId
 from protocol.plan import RoundPlan
 from protocol.ports import ChainIdentity
 from protocol.update import UpdateManifest, delta_digest, encode_delta, encode_update, fresh_salt, update_length
+
+if TYPE_CHECKING:
+    from node.local_training import LocalUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,9 @@ class SealedUpdate:
     withdrawal_count: int
     """Withdrawals that the store knew when the samples were read."""
 
-    def to_value(self, stage: str, *, tx_hash: str = "", reason: str = "") -> dict[str, JSONValue]:
-        """The journal's entry."""
+    def to_value(self) -> dict[str, JSONValue]:
+        """The journal's form."""
         return {
-            "stage": stage,
-            "tx_hash": tx_hash,
-            "reason": reason,
             "envelope_digest": self.envelope_digest.hex(),
             "envelope_cid": str(self.envelope_cid),
             "parameters_commitment": self.parameters_commitment.hex(),
@@ -52,7 +53,7 @@ class SealedUpdate:
 
     @classmethod
     def from_value(cls, entry: dict[str, JSONValue]) -> SealedUpdate:
-        """The registration of a journal's entry."""
+        """The registration of the journal's form."""
         return cls(
             envelope_digest=Digest.from_hex(cast("str", entry["envelope_digest"])),
             envelope_cid=CID.from_text(cast("str", entry["envelope_cid"])),
@@ -92,7 +93,8 @@ def seal_update(
         path: The envelope's file.
 
     Raises:
-        MalformedError: The delta is out of the plan's range or of other tensors.
+        MalformedError: The delta is out of the plan's range or of other tensors, or a recipient's key is none.
+        StoreError: The disk is full or refuses; nothing is left behind.
     """
     encoded = encode_delta(update.delta, plan)
     opened = view.opened
@@ -123,14 +125,9 @@ def seal_update(
         recipients_digest=opened.recipients_digest,
         parameters_commitment=manifest.parameters_commitment(),
     )
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as out:
-        content = encode_update(manifest, encoded)
+    content = encode_update(manifest, encoded)
+    with _complete_or_not_at_all(path) as out:
         envelope_digest = seal_envelope(content, update_length(plan), plan.recipients, context, out)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(path)
-    sync_folder(path.parent)
     return SealedUpdate(
         envelope_digest=envelope_digest,
         envelope_cid=cid_of_file(path),
@@ -141,3 +138,21 @@ def seal_update(
         num_examples=update.num_examples,
         withdrawal_count=withdrawal_count,
     )
+
+
+@contextmanager
+def _complete_or_not_at_all(path: Path) -> Iterator[BinaryIO]:
+    """Opens a sibling that becomes ``path``, synced, when the block ends without an error."""
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("wb") as out:
+            partial.chmod(0o600)
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise store_error(error, path) from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from gateways.settings import ChainSettings, FilePath, IPFSSettings, Settings
+
+Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
 class ReadingSettings(Settings):
@@ -27,8 +30,9 @@ class TrainingLimits(Settings):
     max_epochs: int = Field(default=20, ge=1)
     held_out_percent: int = Field(default=20, ge=0, le=90)
     """Share of reviewed words that never trains and scores each new global model."""
-    min_examples: int = Field(default=1, ge=1)
-    threads: int | None = None
+    min_examples: int = Field(default=8, ge=1)
+    """With fewer words the site sits a round out: an update over very few words tells too much about each."""
+    threads: int | None = Field(default=None, ge=1)
     """Torch threads; None lets the device profile decide."""
 
 
@@ -39,23 +43,56 @@ class ConsentSettings(Settings):
     language: str = "en"
 
 
+def _each_once(slugs: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(slugs)) != len(slugs):
+        raise ValueError("names a lineage twice")
+    return slugs
+
+
 class NodeSettings(Settings):
     """Everything a node is told; secrets are in the keystore."""
 
-    site: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    site: Slug
     data_folder: FilePath
     deployment: FilePath
     passphrase_file: FilePath | None = None
     """A file of mode 0600 that holds the keystore's passphrase; asked for at the terminal when unset."""
-    lineages: tuple[str, ...] = Field(min_length=1)
+    lineages: Annotated[tuple[Slug, ...], Field(min_length=1), AfterValidator(_each_once)]
     participation: Literal["auto", "ask"] = "auto"
     poll_seconds: float = Field(default=5.0, gt=0)
+    max_backoff_seconds: float = Field(default=60.0, gt=0)
+    """Longest wait while the chain or IPFS does not answer."""
+    resend_after_seconds: float = Field(default=60.0, ge=0)
+    """After a crash or a time-out: how long a transaction of unknown fate is looked for before it is sent again."""
     deadline_margin_seconds: int = Field(default=10, ge=0)
     """The node registers nothing in a round's last seconds."""
     fetch_timeout_seconds: float = Field(default=120.0, gt=0)
     max_model_bytes: int = Field(default=512 << 20, gt=0)
+    keep_rounds: int = Field(default=8, ge=1)
+    """Sealed envelopes, plans and model files of older rounds are deleted here; what is pinned on IPFS stays."""
     chain: ChainSettings
     ipfs: IPFSSettings = IPFSSettings()
     reading: ReadingSettings = ReadingSettings()
     training: TrainingLimits = TrainingLimits()
     consent: ConsentSettings = ConsentSettings()
+
+
+def shown(settings: NodeSettings) -> dict[str, object]:
+    """The settings for a screen or a log: URLs are cut to scheme and host, for a path or a user name may hold a key."""
+    values: dict[str, object] = settings.model_dump(mode="json")
+    chain = {**settings.chain.model_dump(mode="json"), "rpc_url": _origin(settings.chain.rpc_url)}
+    if settings.chain.compare_rpc_url is not None:
+        chain["compare_rpc_url"] = _origin(settings.chain.compare_rpc_url)
+    ipfs = settings.ipfs.model_dump(mode="json")
+    if settings.ipfs.url is not None:
+        ipfs["url"] = _origin(settings.ipfs.url)
+    return values | {"chain": chain, "ipfs": ipfs}
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}"

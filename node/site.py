@@ -18,6 +18,7 @@ from gateways.key_ring import KeyRing, read_passphrase
 from gateways.key_ring.accounts import address_of, open_account
 from gateways.ledger.web3_ledger import Web3Ledger
 from gateways.settings import load_settings
+from node.global_models import GlobalModels
 from node.local_store import LocalStore
 from node.settings import NodeSettings
 from prescriptions.lexicon import Lexicon, bundled_lexicon, load_lexicon
@@ -27,9 +28,8 @@ from protocol.identifiers import AccountAddress, LineageId, SiteId, lineage_id_o
 from protocol.ports import BlockStore, ChainIdentity
 
 if TYPE_CHECKING:
-    from prescriptions.read import PageReader
-
     from learning.backbone import Backbone
+    from prescriptions.reading import PageReader
 
 KEYSTORE = "keystore.json"
 STORE = "store.sqlite"
@@ -102,6 +102,14 @@ class Site:
         )
 
     @cached_property
+    def chain_reader(self) -> Web3Ledger:
+        """The chain, for commands that only look: it needs no key and no passphrase."""
+        chain = self.settings.chain
+        return Web3Ledger.connect(
+            chain.rpc_url, self.deployment, finality=chain.finality, compare_rpc_url=chain.compare_rpc_url
+        )
+
+    @cached_property
     def block_store(self) -> BlockStore:
         """IPFS at the configured URL, or at the one that the running daemon started."""
         url = self.settings.ipfs.url
@@ -124,13 +132,9 @@ class Site:
     def page_reader(self) -> PageReader:
         """The engine that finds and reads the words of a page."""
         # Imported here: an engine loads for seconds, and most commands read no page.
-        if self.settings.reading.engine == "easyocr":
-            from prescriptions.easyocr_reader import EasyOCRReader  # noqa: PLC0415
+        from prescriptions.readers import make_reader  # noqa: PLC0415
 
-            return EasyOCRReader()
-        from prescriptions.rapidocr_reader import RapidOCRReader  # noqa: PLC0415
-
-        return RapidOCRReader()
+        return make_reader(self.settings.reading.engine)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -160,6 +164,16 @@ class Site:
             part = self.__dict__.get(name)
             if part is not None:
                 part.close()
+
+
+def models_of(site: Site) -> GlobalModels:
+    """The global models that a site has seen."""
+    return GlobalModels(
+        site.folder,
+        site.journal,
+        max_model_bytes=site.settings.max_model_bytes,
+        timeout_seconds=site.settings.fetch_timeout_seconds,
+    )
 
 
 @contextmanager

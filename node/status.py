@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from node.participation import entry_of
+from node.round_records import RoundRecord, Stage, record_of
 from protocol import ledger_events as ev
-from protocol.history import ConsentView, History, RoundView
-from protocol.identifiers import LineageId, SiteId
+from protocol.history import ConsentView, History, LineageView, RoundView
+from protocol.identifiers import AccountAddress, LineageId, SiteId
 from protocol.round import RoundState
 from protocol.verdicts import VerdictCode, explain
 
 if TYPE_CHECKING:
     from gateways.journal import Journal
     from node.global_models import GlobalModels
-    from protocol.canonical_json import JSONValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,7 @@ def status_of(
     journal: Journal,
     models: GlobalModels,
     *,
+    account: AccountAddress | None = None,
     rounds: int = 5,
 ) -> Status:
     """A site's status from the chain and its journal.
@@ -60,6 +60,7 @@ def status_of(
         now: Timestamp of the head block, seconds since 1970.
         journal: The node's journal.
         models: The models seen.
+        account: Of the site's own key, to tell when the chain knows another.
         rounds: How many rounds back.
     """
     lines: list[RoundLine] = []
@@ -73,25 +74,32 @@ def status_of(
             view = lineage.rounds[number]
             state = view.state(now)
             lines.append(RoundLine(slug, number, state.name.lower(), _sentence(site_id, history, view, state, journal)))
-        record = models.in_use(lineage_id)
-        if record is None:
-            in_use.append(
-                f"{slug}: no model yet; the daemon fetches the head of the lineage (round {lineage.head_round})"
-            )
-        else:
-            score = f"{record.correct} of {record.total} held-out words right" if record.total else "not scored"
-            in_use.append(
-                f"{slug}: reads with the model of round {record.round} ({score}); head is {lineage.head_round}"
-            )
-    return Status(_membership(site_id, history), _consent(site_id, history, now), tuple(in_use), tuple(lines))
+        in_use.append(_model(slug, lineage, models))
+    return Status(_membership(site_id, history, account), _consent(site_id, history, now), tuple(in_use), tuple(lines))
 
 
-def _membership(site_id: SiteId, history: History) -> str:
+def _model(slug: str, lineage: LineageView, models: GlobalModels) -> str:
+    lineage_id = lineage.created.lineage_id
+    record = models.in_use(lineage_id)
+    if record is None:
+        return f"{slug}: no model yet; the daemon fetches the head of the lineage (round {lineage.head_round})"
+    score = f"{record.correct} of {record.total} held-out words right" if record.total else "not scored"
+    line = f"{slug}: reads with the model of round {record.round} ({score}); head is {lineage.head_round}"
+    newest = models.records(lineage_id)[-1]
+    if newest.round == lineage.head_round and not newest.adopted:
+        why = newest.reason or f"{newest.correct} of {newest.total} against {newest.kept_correct} before"
+        return f"{line}, kept back: {why}"
+    return line
+
+
+def _membership(site_id: SiteId, history: History, account: AccountAddress | None) -> str:
     site = history.sites.get(site_id)
     if site is None:
         return "not admitted yet: read the fingerprint of site-keys.json to the governor (fedrx node join shows it)"
     if site.left:
         return "this site has left the network"
+    if account is not None and account != site.account:
+        return f"the chain knows account {site.account} for this site, its keystore holds {account}: ask the governor"
     if site.suspended:
         return "suspended by the governor: ask the governor; withdrawals of consent still go through"
     return f"member, account {site.account}"
@@ -110,26 +118,41 @@ def _consent(site_id: SiteId, history: History, now: int) -> str:
 
 
 def _sentence(site_id: SiteId, history: History, view: RoundView, state: RoundState, journal: Journal) -> str:
-    entry = entry_of(journal, view.round_id)
+    record = record_of(journal, view.round_id)
     mine = view.registration_of(site_id)
     if mine is not None:
-        return _verdict_sentence(view, mine.event.index, entry)
-    if entry.get("reason"):
-        return f"sat out: {entry['reason']}"
+        return _verdict_sentence(view, mine.event.index, record)
+    if record.stage is Stage.MISSED:
+        return f"missed: {record.reason}"
+    if record.reason:
+        return f"sat out: {record.reason}"
     site = history.sites.get(site_id)
     if site is None or not view.selects(site):
         return "this site was not selected"
-    return "open for this site" if state is RoundState.OPEN else "this site registered nothing"
+    if state is not RoundState.OPEN:
+        return "this site registered nothing"
+    return "trained; the update is being registered" if record.stage is Stage.SEALED else "open for this site"
 
 
-def _verdict_sentence(view: RoundView, index: int, entry: dict[str, JSONValue]) -> str:
+def _verdict_sentence(view: RoundView, index: int, record: RoundRecord) -> str:
     outcome = view.outcome
     if isinstance(outcome, ev.RoundFinalized | ev.RoundFailed):
-        code = VerdictCode(outcome.codes[index])
         suffix = "; too few updates were accepted, no new model" if isinstance(outcome, ev.RoundFailed) else ""
-        return f"{code.name}: {explain(code)}{suffix}"
+        return f"{_verdict(outcome.codes, index)}{suffix}"
     if isinstance(outcome, ev.RoundAborted):
-        return "aborted: nobody attested a result in time; the next round takes this site's update again"
-    if entry.get("stage") == "lost":
-        return f"registered, but {entry.get('reason')}: the update cannot be fetched"
-    return "registered; waiting for the aggregators' result"
+        return "aborted: nobody attested a result in time; the site trains again in the next round"
+    if index in view.revoked:
+        return "taken back by this site: a patient withdrew; it trains without them in the next round"
+    if record.stage in {Stage.LOST, Stage.WITHHELD}:
+        return f"registered, but not given to IPFS: {record.reason}"
+    if record.stage is not Stage.PINNED:
+        return "registered; being given to IPFS"
+    return "registered and on IPFS; waiting for the aggregators' result"
+
+
+def _verdict(codes: bytes, index: int) -> str:
+    try:
+        code = VerdictCode(codes[index])
+    except (ValueError, IndexError):
+        return "the aggregators attested a verdict that this version does not know: update fedrx or ask the auditor"
+    return f"{code.name}: {explain(code)}"

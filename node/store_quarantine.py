@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from node.local_store import Transaction, new_id
 from node.proposal import nfc
@@ -80,6 +81,11 @@ def quarantined_files(transaction: Transaction) -> tuple[QuarantinedFile, ...]:
     """Everything that was kept aside, oldest first."""
     rows = transaction.session.scalars(select(Quarantined).order_by(Quarantined.created_at, Quarantined.id))
     return tuple(_value(transaction, row) for row in rows)
+
+
+def forget_quarantined(transaction: Transaction, quarantine_ids: Iterable[bytes]) -> None:
+    """Deletes records and keys of what was kept aside; the caller then unlinks the sealed copies."""
+    transaction.session.execute(delete(Quarantined).where(Quarantined.id.in_(list(quarantine_ids))))
 
 
 def _value(transaction: Transaction, row: Quarantined) -> QuarantinedFile:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 
 from node.local_store import Transaction
 from node.proposal import Proposal, nfc, parse_proposal
-from node.store_pages import finish_page
 from node.store_sealing import Place, SealingKey
 from node.store_tables import Page, Word, WordStatus
 from protocol.canonical_json import encode, expect_object, expect_str, parse
@@ -17,6 +16,7 @@ from protocol.errors import ConfigError
 
 SHORT_ID_CHARACTERS = 8
 _MIN_PREFIX_CHARACTERS = 4
+_REVIEWED = Word.status.in_((WordStatus.ACCEPTED, WordStatus.FIXED))
 _REVIEW_KEYS = frozenset({"label", "reason", "reviewer"})
 
 
@@ -39,13 +39,18 @@ class StoredWord:
     word_id: bytes
     """16 bytes."""
     page_id: bytes
+    patient_id: bytes
+    """Of the patient's row; means nothing outside the store."""
     patient: str
+    """The site's own identifier."""
     status: WordStatus
     proposal: Proposal
     label: str
     """What a person said is written; empty before the review and for a rejected word."""
     reviewed_at: int | None
     """Seconds since 1970."""
+    has_picture: bool
+    """False for a rejected word of a reviewed page."""
 
     @property
     def short_id(self) -> str:
@@ -68,15 +73,20 @@ class TrainableWord:
 
 def trainable_words(transaction: Transaction, patient_ids: Collection[bytes]) -> tuple[TrainableWord, ...]:
     """The accepted and fixed words of some patients, sorted by id."""
-    reviewed = Word.status.in_((WordStatus.ACCEPTED, WordStatus.FIXED))
     words = []
-    for word, patient_id in transaction.session.execute(_with_patient().where(reviewed).order_by(Word.id)):
+    for word, patient_id in transaction.session.execute(_with_patient().where(_REVIEWED).order_by(Word.id)):
         if patient_id in patient_ids and word.sealed_crop is not None:
             key = transaction.patient_key(patient_id)
             crop = key.open(word.sealed_crop, Place("words", "sealed_crop", word.id))
             salt = key.open(word.sealed_salt, Place("words", "sealed_salt", word.id))
             words.append(TrainableWord(word.id, patient_id, crop, _label(key, word), salt))
     return tuple(words)
+
+
+def trainable_word_ids(transaction: Transaction, patient_ids: Collection[bytes]) -> frozenset[bytes]:
+    """Ids of the accepted and fixed words of some patients."""
+    rows = select(Word.id, Page.patient_id).join(Page, Page.id == Word.page_id).where(_REVIEWED)
+    return frozenset(word_id for word_id, patient_id in transaction.session.execute(rows) if patient_id in patient_ids)
 
 
 def words_with(transaction: Transaction, *statuses: WordStatus) -> tuple[StoredWord, ...]:
@@ -117,27 +127,23 @@ def crop_png(transaction: Transaction, word_id: bytes) -> bytes | None:
     return transaction.patient_key(patient_id).open(word.sealed_crop, Place("words", "sealed_crop", word_id))
 
 
-def record_review(transaction: Transaction, word_id: bytes, review: Review, now: int) -> None:
-    """Writes what a person said; a later word of theirs replaces an earlier one.
+def record_review(transaction: Transaction, word: StoredWord, review: Review, now: int) -> None:
+    """Writes what a person said; a later word of theirs replaces an earlier one. The caller then finishes the page.
 
     Raises:
         ConfigError: The crop of the word is gone, so that nothing can be said about it any more.
     """
-    word, patient_id = transaction.session.execute(_with_patient().where(Word.id == word_id)).one()
-    if word.sealed_crop is None:
+    if not word.has_picture:
         if review.status is WordStatus.REJECTED:
             return
         raise ConfigError(
-            f"the word {word_id.hex()[:SHORT_ID_CHARACTERS]} was rejected and its picture is gone",
+            f"the word {word.short_id} was rejected and its picture is gone",
             hint="a rejection stands once the whole page was reviewed",
         )
     fields = encode({"label": nfc(review.label), "reason": nfc(review.reason), "reviewer": nfc(review.reviewer)})
-    key = transaction.patient_key(patient_id)
-    word.status = review.status
-    word.sealed_review = key.seal(fields, Place("words", "sealed_review", word_id))
-    word.reviewed_at = now
-    transaction.session.flush()
-    finish_page(transaction, word.page_id)
+    sealed = transaction.patient_key(word.patient_id).seal(fields, Place("words", "sealed_review", word.word_id))
+    values = {"status": review.status, "sealed_review": sealed, "reviewed_at": now}
+    transaction.session.execute(update(Word).where(Word.id == word.word_id).values(**values))
 
 
 def _with_patient() -> Select[Word, bytes]:
@@ -149,11 +155,13 @@ def _value(transaction: Transaction, word: Word, patient_id: bytes) -> StoredWor
     return StoredWord(
         word_id=word.id,
         page_id=word.page_id,
+        patient_id=patient_id,
         patient=transaction.patient_of(patient_id),
         status=WordStatus(word.status),
         proposal=parse_proposal(key.open(word.sealed_proposal, Place("words", "sealed_proposal", word.id))),
         label=_label(key, word),
         reviewed_at=word.reviewed_at,
+        has_picture=word.sealed_crop is not None,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 FORMS = (
     "tablet",
     "capsule",
@@ -44,19 +42,18 @@ _ABBREVIATIONS = {
 }
 _FORM_BY_WORD = {word: form for form, words in _ABBREVIATIONS.items() for word in words.split()}
 _LIQUIDS = frozenset({"syrup", "suspension", "solution"})
-_LETTERS = re.compile(r"[a-z]+")
+_LETTERS = {"t": "tablet", "c": "capsule"}
 
 
 def parse_form(word: str) -> str | None:
-    """The dose form that one written word means, with or without a full stop; None for any other word."""
-    return _FORM_BY_WORD.get(word.strip(" .:,;()-").lower())
+    """The dose form that one written word means, with or without a full stop; None for any other word.
 
-
-def split_form_prefix(word: str) -> tuple[str, str] | None:
-    """Splits ``Tab.Napa`` or ``T.Napa`` into a form and the rest; None when no form with a full stop leads the word."""
-    head, dot, rest = word.partition(".")
-    form = {"t": "tablet", "c": "capsule"}.get(head.lower()) or parse_form(head)
-    return (form, rest) if dot and form and len(_LETTERS.findall(rest.lower())) > 0 else None
+    A single T or C means a form only with its full stop.
+    """
+    plain = word.strip(" .:,;()-").lower()
+    if word.strip().endswith(".") and plain in _LETTERS:
+        return _LETTERS[plain]
+    return _FORM_BY_WORD.get(plain)
 
 
 def same_form(one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""EasyOCR (CRAFT and english_g2): slower than the default, always selectable; its weights come from a pinned package."""
+"""EasyOCR (CRAFT and english_g2): slower than the default, always selectable, weights from a pinned package."""
 
 from __future__ import annotations
 

@@ -65,15 +65,15 @@ _CANONICAL = {
     "as needed": "sos",
     "when required": "sos",
 }
-_DOSE = r"(?:\d(?:\.\d)?|1/2|½|[oOlI])"
-_SLOTS = re.compile(rf"(?<![\w.]){_DOSE}(?:\s*(?P<sep>[+\-–])\s*{_DOSE})(?:\s*(?P=sep)\s*{_DOSE}){{1,2}}(?![\w.])")
+_DOSE = r"(?:1/2|\d(?:\.\d)?|½|[oOlI])"
+_SLOTS = re.compile(rf"(?<![\w.]){_DOSE}(?:\s*(?P<sep>[+\-–])\s*{_DOSE})(?:\s*(?P=sep)\s*{_DOSE}){{1,2}}(?![\w./])")
 _EVERY = re.compile(r"(?<!\w)q\.?\s*(?P<hours>\d{1,2})\s*h(?:rs?|ourly)?(?!\w)", re.IGNORECASE)
 _EVERY_LONG = re.compile(r"(?<!\w)(?:every\s+)?(?P<hours>\d{1,2})\s*hour(?:s|ly)(?!\w)", re.IGNORECASE)
 _WORD = re.compile(
     r"(?<![\w.])(?:"
     + "|".join(
         # Latin abbreviations are also written with full stops (b.d., t.d.s.), words with any space between them.
-        r"\.?".join(word) if len(word) <= 4 and " " not in word and word not in {"stat"} else word.replace(" ", r"\s+")
+        r"\.?".join(word) if len(word) <= 4 and " " not in word and word != "stat" else word.replace(" ", r"\s+")
         for word in sorted(_WORDS, key=len, reverse=True)
     )
     + r")\.?(?!\w)",
@@ -108,7 +108,12 @@ class FoundFrequency:
 
 def find_frequency(text: str) -> FoundFrequency | None:
     """The first frequency in ``text``; slots (1+0+1) win over hours, hours over words."""
-    for pattern, read in ((_SLOTS, _from_slots), (_EVERY, _from_hours), (_EVERY_LONG, _from_hours), (_WORD, _from_word)):
+    for pattern, read in (
+        (_SLOTS, _from_slots),
+        (_EVERY, _from_hours),
+        (_EVERY_LONG, _from_hours),
+        (_WORD, _from_word),
+    ):
         for match in pattern.finditer(text):
             frequency = read(match)
             if frequency is not None:
@@ -132,7 +137,7 @@ def _from_slots(match: re.Match[str]) -> Frequency | None:
 
 
 def _slot(text: str) -> Decimal:
-    plain = text.strip().translate(str.maketrans({"o": "0", "O": "0", "l": "1", "I": "1"}))
+    plain = text.strip().translate(str.maketrans("oOlI", "0011"))
     return Decimal("0.5") if plain in {"½", "1/2"} else Decimal(plain)
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -107,10 +107,10 @@ def _decode(source: IO[bytes] | bytes, limits: LoadLimits) -> Iterator[np.ndarra
 
 
 def _run_worker(source: IO[bytes] | bytes, limits: LoadLimits, folder: str) -> bytes:
-    given = {"input": source} if isinstance(source, bytes) else {"stdin": source}
+    given: dict[str, Any] = {"input": source} if isinstance(source, bytes) else {"stdin": source}
     environment = {"PYTHONPATH": str(_PACKAGE_PARENT), "OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath}
     try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and module; the file is on standard input
+        done: subprocess.CompletedProcess[bytes] = subprocess.run(  # noqa: S603 - our own interpreter and module; the file is on standard input
             [sys.executable, "-s", "-P", "-m", "prescriptions.worker", json.dumps(asdict(limits))],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a decoder's complaint may quote the file, and logs hold no patient data
@@ -118,7 +118,7 @@ def _run_worker(source: IO[bytes] | bytes, limits: LoadLimits, folder: str) -> b
             env=environment,
             timeout=limits.timeout_seconds,
             check=False,
-            **given,  # type: ignore[call-overload]
+            **given,
         )
     except subprocess.TimeoutExpired as error:
         raise QuarantinedError(
@@ -128,8 +128,7 @@ def _run_worker(source: IO[bytes] | bytes, limits: LoadLimits, folder: str) -> b
         ) from error
     if done.returncode != 0 or not done.stdout:
         raise _decoder_failed()
-    answer: bytes = done.stdout
-    return answer
+    return done.stdout
 
 
 def _decoder_failed() -> QuarantinedError:

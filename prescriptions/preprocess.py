@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -55,12 +55,12 @@ def prepare(
         quarter_turns: Counter-clockwise quarter turns to apply first, for pages that lie on their side.
     """
     settings = settings or PreprocessSettings()
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
+    grey = _u8(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)) if pixels.ndim == 3 else pixels
     upright = np.ascontiguousarray(np.rot90(grey, quarter_turns % 4))
     scaled = _scale(upright, settings)
     flat = flatten_light(scaled)
     if settings.denoise:
-        flat = cv2.bilateralFilter(flat, 5, 22, 3)
+        flat = _u8(cv2.bilateralFilter(flat, 5, 22, 3))
     skew = estimate_skew(flat)
     straight, turned_back = _straighten(flat, skew)
     factor = upright.shape[1] / scaled.shape[1], upright.shape[0] / scaled.shape[0]
@@ -77,8 +77,8 @@ def flatten_light(grey: Grey) -> Grey:
     reach = max(7, (max(small_size) // 24) | 1)
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     paper = cv2.blur(paper, (reach, reach), borderType=cv2.BORDER_REPLICATE)
-    light = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    return cv2.divide(grey, cv2.max(light, 1), scale=_PAPER)
+    light = np.maximum(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR), 1)
+    return _u8(cv2.divide(grey, light, scale=_PAPER))
 
 
 def stretch_contrast(grey: Grey) -> Grey:
@@ -87,7 +87,7 @@ def stretch_contrast(grey: Grey) -> Grey:
     if dark > _PAPER - 40:
         return grey
     levels = np.clip((np.arange(256) - dark) * (255.0 / (_PAPER - dark)), 0, 255).astype(np.uint8)
-    return cv2.LUT(grey, levels)
+    return _u8(cv2.LUT(grey, levels))
 
 
 def estimate_skew(grey: Grey) -> float:
@@ -122,7 +122,7 @@ def _scale(grey: Grey, settings: PreprocessSettings) -> Grey:
         return grey
     height, width = (max(1, round(side * target / longest)) for side in grey.shape)
     shrinks = target < longest
-    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return _u8(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
 
 
 def _straighten(grey: Grey, skew: float) -> tuple[Grey, NDArray[np.float64]]:
@@ -138,7 +138,12 @@ def _straighten(grey: Grey, skew: float) -> tuple[Grey, NDArray[np.float64]]:
     turned = cv2.warpAffine(
         grey, matrix[:2], size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=_PAPER
     )
-    return turned, np.linalg.inv(matrix)
+    return _u8(turned), np.linalg.inv(matrix)
+
+
+def _u8(pixels: Any) -> Grey:
+    """OpenCV's stubs know no dtypes; nothing is copied."""
+    return np.asarray(pixels, dtype=np.uint8)
 
 
 def _undo_turns(shape: tuple[int, ...], turns: int) -> NDArray[np.float64]:

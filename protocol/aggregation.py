@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from protocol.errors import ConfigError, MalformedError, VerificationError
 from protocol.identifiers import digest_of
-from protocol.plan import MAX_TOTAL_WEIGHT, RoundPlan
+from protocol.plan import MAX_TOTAL_WEIGHT, RoundPlan, encode_plan, plan_digest
 from protocol.tensors import encode_header
 from protocol.verdicts import VerdictCode
 from protocol.verification import VerifiedUpdate
@@ -33,11 +33,13 @@ def aggregate(parent: BinaryIO, updates: Sequence[VerifiedUpdate], plan: RoundPl
         plan: Names tensors and scales.
 
     Raises:
-        MalformedError: The parent is not an encoding of the plan's tensors, or a sum is not finite in float32.
+        MalformedError: The parent is not an encoding of the plan's tensors, an update occurs twice or is of another
+            round, or a sum is not finite in float32.
         VerificationError: A chunk no longer opens: the fetched file changed under us.
         ConfigError: This process flushes subnormal numbers to zero, so its bytes would be other than everyone's.
     """
     _check_arithmetic()
+    _check_round(updates, plan)
     total = sum(update.registration.event.weight for update in updates)
     if not 0 < total < MAX_TOTAL_WEIGHT:
         raise MalformedError("the sum of weights is not within 1..2^28")
@@ -71,6 +73,14 @@ def _check_arithmetic() -> None:
             "this process flushes subnormal numbers to zero",
             hint="aggregate in a process that loads no library that sets flush-to-zero",
         )
+
+
+def _check_round(updates: Sequence[VerifiedUpdate], plan: RoundPlan) -> None:
+    if len({update.index for update in updates}) != len(updates):
+        raise MalformedError("an update cannot be summed twice")
+    digest = plan_digest(encode_plan(plan))
+    if any(update.manifest.plan_digest != digest for update in updates):
+        raise MalformedError("an update was made for another plan")
 
 
 def _weighted_sum(updates: Sequence[VerifiedUpdate], chunk: int) -> npt.NDArray[np.int64]:

@@ -271,6 +271,8 @@ class History:
         view = lineage.rounds[event.round]
         match event:
             case ev.UpdateRegistered():
+                if event.index != len(view.registrations):
+                    raise MalformedError("a registration is out of its place: logs are missing")
                 view.registrations.append(Registration(event, at))
             case ev.UpdateRevoked():
                 view.revoked.add(event.index)

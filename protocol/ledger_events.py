@@ -2,6 +2,7 @@
 
 Names and field order equal the Solidity events'; a test holds the two together. The gateway decodes by these types:
 ``Digest``-like fields are bytes32, ``AccountAddress`` is address, ``int`` any uint.
+The module is one table, so it is longer than others.
 """
 
 from __future__ import annotations

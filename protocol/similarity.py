@@ -15,6 +15,9 @@ BLOCK_VALUES = 1 << 16
 """Values handled at a time: bounds memory, and keeps sums of limb products far below 2^53."""
 
 
+_EXACT = float(1 << 53)
+
+
 def gram_block(rows: npt.NDArray[np.int32]) -> list[list[int]]:
     """Exact scalar products of all pairs of rows.
 
@@ -26,13 +29,19 @@ def gram_block(rows: npt.NDArray[np.int32]) -> list[list[int]]:
     """
     if rows.shape[1] > 1 << 18:
         raise ValueError("a block has at most 2^18 values")
+    count = rows.shape[0]
+    plain = rows.astype(np.float64)
+    products = plain @ plain.T
+    # Small values, as honest deltas are, need no limbs. A sum of squares that comes out below 2^53 never passed it on
+    # the way, because rounding is monotone; by Cauchy and Schwarz no partial sum of a mixed product did either.
+    if products.diagonal().max(initial=0) < _EXACT:
+        return [[int(products[i, j]) for j in range(count)] for i in range(count)]
     wide = rows.astype(np.int64)
     low = ((wide + 0x8000) & 0xFFFF) - 0x8000
     high = ((wide - low) >> 16).astype(np.float64)
     low = low.astype(np.float64)
     cross = high @ low.T
     top, bottom, middle = high @ high.T, low @ low.T, cross + cross.T
-    count = rows.shape[0]
     return [
         [(int(top[i, j]) << 32) + (int(middle[i, j]) << 16) + int(bottom[i, j]) for j in range(count)]
         for i in range(count)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from protocol.cid import CIDBuilder
-from protocol.envelope import CHUNK_BYTES, BoundContext, OpenedEnvelope, envelope_digest_of, open_envelope
+from protocol.envelope import CHUNK_BYTES, BoundContext, OpenedEnvelope, open_envelope
 from protocol.errors import MalformedError, VerificationError
 from protocol.history import History, Registration, RoundView
 from protocol.identifiers import Digest, digest_state
@@ -157,13 +157,13 @@ def verify_update(
 
 def _check_content(stream: BinaryIO, event: UpdateRegistered) -> None:
     stream.seek(0)
-    builder = CIDBuilder()
+    builder, state = CIDBuilder(), digest_state("envelope")
     while block := stream.read(CHUNK_BYTES):
         builder.update(block)
+        state.update(block)
     if builder.finish() != event.envelope_cid:
         raise VerificationError(VerdictCode.CID_MISMATCH, "the bytes are not those of the registered CID")
-    stream.seek(0)
-    if envelope_digest_of(stream) != event.envelope_digest:
+    if state.digest() != event.envelope_digest:
         raise VerificationError(VerdictCode.ENVELOPE_DIGEST_MISMATCH, "the bytes are not those of the digest")
 
 

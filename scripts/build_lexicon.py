@@ -49,12 +49,14 @@ _FORMS = (  # the first pattern found in "FORM;ROUTE" decides
 _ROUTES = ("oral", "sublingual", "topical", "ophthalmic", "otic", "nasal", "inhalation", "rectal", "vaginal",
            "transdermal", "injection", "intravenous", "intramuscular", "subcutaneous")  # fmt: skip
 _SALTS = frozenset(
-    "hydrochloride sodium potassium calcium magnesium sulfate tartrate succinate maleate fumarate mesylate besylate"
-    " citrate phosphate acetate hydrobromide bromide chloride nitrate disodium hyclate monohydrate trihydrate"
-    " dihydrate anhydrous hemihydrate bitartrate tosylate lactate gluconate palmitate propionate valerate furoate"
-    " dipropionate pamoate stearate estolate ethylsuccinate benzoate carbonate medoxomil axetil proxetil cilexetil"
-    " disoproxil etexilate mofetil oxide hydroxide iodide malate tromethamine arginine olamine erbumine".split()
-)
+    {"hydrochloride", "sodium", "potassium", "calcium", "magnesium", "sulfate", "tartrate", "succinate", "maleate",
+     "fumarate", "mesylate", "besylate", "citrate", "phosphate", "acetate", "hydrobromide", "bromide", "chloride",
+     "nitrate", "disodium", "hyclate", "monohydrate", "trihydrate", "dihydrate", "anhydrous", "hemihydrate",
+     "bitartrate", "tosylate", "lactate", "gluconate", "palmitate", "propionate", "valerate", "furoate",
+     "dipropionate", "pamoate", "stearate", "estolate", "ethylsuccinate", "benzoate", "carbonate", "medoxomil",
+     "axetil", "proxetil", "cilexetil", "disoproxil", "etexilate", "mofetil", "oxide", "hydroxide", "iodide",
+     "malate", "tromethamine", "arginine", "olamine", "erbumine"}
+)  # fmt: skip
 # Names of other countries for the same substance. Each pair is checked against DrugBank's vocabulary.
 _SYNONYMS = {
     "acetaminophen": "paracetamol",
@@ -103,7 +105,7 @@ class _Entry:
 
 
 def _amount(text: str) -> float:
-    strength = parse_strength(text.split(" + ")[0])
+    strength = parse_strength(text.split(" + ", maxsplit=1)[0])
     return float(strength.amount) * {"g": 1000, "mcg": 0.001}.get(strength.unit, 1) if strength else 0.0
 
 
@@ -130,7 +132,8 @@ def _one_strength(text: str) -> Strength | None:
     if re.fullmatch(r"0?\.\d+", text):  # a percentage that a spreadsheet turned into a fraction
         text = f"{float(text) * 100:.6g}%"
     match = re.fullmatch(
-        r"(?:EQ )?([\d,.]+) ?(MG|MCG|GM|G|%|(?:USP )?UNITS|IU|MEQ)(?: [A-Z ]+?)?(?:/([\d.]*) ?(ML|VIAL|ACTUATION|INH))?",
+        r"(?:EQ )?([\d,.]+) ?(MG|MCG|GM|G|%|(?:USP )?UNITS|IU|MEQ)(?: [A-Z ]+?)?"
+        r"(?:/([\d.]*) ?(ML|VIAL|ACTUATION|INH))?",
         text.upper(),
     )
     if match is None:

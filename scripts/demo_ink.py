@@ -100,15 +100,16 @@ def photograph(image: Image.Image, rng: np.random.Generator, *, light: float, gr
         light: Depth of the shadow at the darkest corner, 0 to 1.
         grain: Standard deviation of the noise, in grey levels.
     """
-    pixels = np.asarray(image).astype(np.float32)
-    height, width = pixels.shape[:2]
+    height, width = image.height, image.width
     angle = rng.uniform(0, 2 * np.pi)
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    y, x = np.mgrid[-1:1:33j, -1:1:33j].astype(np.float32)
     slope = (np.cos(angle) * x + np.sin(angle) * y) / np.sqrt(2)
-    shade = 1 - light * (0.5 + 0.5 * slope) ** 2
+    shade = cv2.resize(1 - light * (0.5 + 0.5 * slope) ** 2, (width, height), interpolation=cv2.INTER_LINEAR)
     noise = rng.standard_normal((height, width), dtype=np.float32) * grain
-    blurred = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.35, 0.75)))
-    return Image.fromarray(np.clip(blurred * shade[..., None] + noise[..., None], 0, 255).astype(np.uint8))
+    pixels = cv2.GaussianBlur(np.asarray(image), (0, 0), float(rng.uniform(0.35, 0.75))).astype(np.float32)
+    pixels *= shade[..., None]
+    pixels += noise[..., None]
+    return Image.fromarray(np.clip(pixels, 0, 255, out=pixels).astype(np.uint8))
 
 
 def draw_word(fonts: Path, family: str, text: str, rng: np.random.Generator) -> Image.Image:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from demo_content import ADVICE, FORMS, HOSPITALS, LAST, Line, Patient, make_line, make_patients
 from demo_ink import (
     INKS,
     PRETRAINING_FONTS,
@@ -37,46 +38,12 @@ from demo_ink import (
 )
 from PIL import Image, ImageDraw
 
-from prescriptions.lexicon import Lexicon, Medicine, load_lexicon
+from prescriptions.lexicon import Lexicon, load_lexicon
 
 _PAGE = (800, 1040)
 _MIN_WORDS_PER_PAGE = 3
 _PAGES_PER_PATIENT = 3
 _PRINT_INK = (40, 40, 48)
-_FORMS = {
-    "tablet": "Tab.", "capsule": "Cap.", "syrup": "Syp.", "suspension": "Syp.", "cream": "Cream", "ointment": "Oint.",
-    "gel": "Gel", "drops": "Drops", "injection": "Inj.", "inhaler": "Inhaler", "solution": "Syp.", "spray": "Spray",
-    "lotion": "Lotion", "patch": "Patch", "powder": "Powder", "suppository": "Supp.",
-}  # fmt: skip
-_FREQUENCIES = ("1+0+1", "1+1+1", "0+0+1", "1+0+0", "1-0-1", "bd", "tds", "od", "hs", "q8h")
-_HOSPITALS = ("Riverside General Hospital", "Green Valley Clinic", "Lakeview Medical Centre", "Sunrise Care Hospital",
-              "Hillcrest Health Clinic", "Northgate Hospital", "Old Bridge Pharmacy Clinic", "Meadow Park Hospital")  # fmt: skip
-_FIRST = ("Amina", "Karim", "Rahul", "Priya", "David", "Sofia", "Noor", "Elena", "Tomas", "Grace", "Imran", "Maria")
-_LAST = ("Rahman", "Das", "Hossain", "Silva", "Okafor", "Khan", "Roy", "Novak", "Begum", "Walker", "Mehta", "Costa")
-_STREETS = ("Mill Road", "Station Road", "Lake Street", "Garden Lane", "Temple Road", "Market Street")
-_ADVICE = ("Drink plenty of water", "Avoid oily food", "Rest for three days", "Light walk every morning")
-
-
-@dataclass(frozen=True, slots=True)
-class Patient:
-    """A made-up person."""
-
-    patient_id: str
-    name: str
-    age: int
-    phone: str
-    street: str
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One medicine as it will be written."""
-
-    name: str
-    form: str
-    strength: str
-    frequency: str
-    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +54,6 @@ class Drawn:
     truth: dict[str, Any]
 
 
-def make_patients(count: int, rng: np.random.Generator) -> list[Patient]:
-    """Made-up people with seeded private strings, ids P001 and up."""
-    return [
-        Patient(
-            patient_id=f"P{number:03}",
-            name=f"{_FIRST[rng.integers(len(_FIRST))]} {_LAST[rng.integers(len(_LAST))]}",
-            age=int(rng.integers(3, 88)),
-            phone=f"0{rng.integers(1000, 9999)} 555 {rng.integers(100, 999)}",
-            street=f"{rng.integers(1, 180)} {_STREETS[rng.integers(len(_STREETS))]}",
-        )
-        for number in range(1, count + 1)
-    ]
-
-
-def make_line(medicine: Medicine, rng: np.random.Generator) -> Line:
-    """A plausible way to prescribe a medicine: a form and a single strength that the lexicon knows."""
-    forms = [form for form in ("tablet", "capsule", "syrup", "suspension", "cream", "ointment", "gel", "drops")
-             if form in medicine.forms] or list(medicine.forms)  # fmt: skip
-    form = forms[rng.integers(min(2, len(forms)))]
-    liquid, skin = form in {"syrup", "suspension", "solution"}, form in {"cream", "ointment", "gel", "lotion", "drops"}
-    single = [text for text in medicine.strengths if " + " not in text]
-    fitting = [text for text in single if ("/" in text) == liquid and ("%" in text) == skin] or single
-    strength = fitting[rng.integers(len(fitting))] if fitting else ""
-    if rng.random() < 0.5:
-        strength = strength.replace(" mg", "mg")
-    return Line(medicine.name, form, strength, _FREQUENCIES[rng.integers(len(_FREQUENCIES))],
-                int(rng.choice([3, 5, 7, 10, 14])))  # fmt: skip
-
-
 class PageArtist:
     """Draws the pages of one site, all in its stationery and its writers' hands."""
 
@@ -123,7 +61,7 @@ class PageArtist:
         self._fonts = fonts
         self._families = SITE_FONTS[site % len(SITE_FONTS)]
         self._site = site
-        self.hospital = _HOSPITALS[site % len(_HOSPITALS)]
+        self.hospital = HOSPITALS[site % len(HOSPITALS)]
 
     def draw(self, patient: Patient, lines: list[Line], rng: np.random.Generator) -> Drawn:
         """One page; the boxes in its truth are those of the finished image."""
@@ -154,7 +92,7 @@ class PageArtist:
     def _header(self, pen: ImageDraw.ImageDraw) -> None:
         self._print(pen, (50, 66), self.hospital, 32, 700)
         self._print(pen, (50, 96), f"{12 + self._site} Hospital Road   Tel 0{2000 + self._site} 555 0100", 17)
-        self._print(pen, (50, 124), f"Dr. {_LAST[-1 - self._site % len(_LAST)]}, General Medicine", 19)
+        self._print(pen, (50, 124), f"Dr. {LAST[-1 - self._site % len(LAST)]}, General Medicine", 19)
         pen.line([(50, 142), (_PAGE[0] - 50, 142)], fill=_PRINT_INK, width=2)
 
     def _patient_row(self, pen: ImageDraw.ImageDraw, patient: Patient, family: str, ink: tuple[int, int, int],
@@ -176,8 +114,8 @@ class PageArtist:
         height = int(rng.integers(15, 20))
         step = min(104, 560 // len(lines))
         for number, line in enumerate(lines, start=1):
-            words = [f"{number}.", _FORMS[line.form], line.name, line.strength]
-            hand = self._fitting_hand(pen, words, line.frequency, family, height)
+            words = [f"{number}.", FORMS[line.form], line.name, line.strength]
+            hand = self._fitting_hand(pen, words, f"{line.frequency} x 14 days", family, height)
             space = hand.getlength("n") * rng.uniform(1.2, 1.7)
             left, baseline = 70 + rng.uniform(0, 14), 366 + step * (number - 1) + rng.uniform(-5, 5)
             for position, word in enumerate(filter(None, words)):
@@ -185,9 +123,8 @@ class PageArtist:
                 left = box.right + space
                 if position == 2:
                     boxes.append(box)
-            write(pen, (max(left + 2 * space, 540 + rng.uniform(0, 20)), baseline), line.frequency, hand, ink)
-            small = load_hand(self._fonts, family, max(11, height - 4))
-            write(pen, (150 + rng.uniform(0, 30), baseline + step * 0.46), f"{line.days} days", small, ink)
+            dose = f"{line.frequency} x {line.days} days" if number % 2 else f"{line.frequency}  {line.days} days"
+            write(pen, (max(left + space, 500 + rng.uniform(0, 20)), baseline), dose, hand, ink)
         return boxes
 
     def _fitting_hand(self, pen: ImageDraw.ImageDraw, words: list[str], frequency: str, family: str, height: int):  # noqa: ANN202
@@ -201,7 +138,7 @@ class PageArtist:
         self, pen: ImageDraw.ImageDraw, family: str, ink: tuple[int, int, int], rng: np.random.Generator
     ) -> None:
         hand = load_hand(self._fonts, family, 13)
-        write(pen, (70, 950), _ADVICE[rng.integers(len(_ADVICE))], hand, ink)
+        write(pen, (70, 950), ADVICE[rng.integers(len(ADVICE))], hand, ink)
         scribble(pen, (560, 950), ink, rng)
         self._print(pen, (50, 1010), "Synthetic demonstration page. No such patient exists.", 14)
 
@@ -234,7 +171,7 @@ def make_site(folder: Path, truth_file: Path, fonts: Path, lexicon: Lexicon, opt
                 manifest.append(("page-01.pdf", patient.patient_id))
                 truths += [{"file": "page-01.pdf", "page": index, **one.truth} for index, one in enumerate(held, 1)]
             continue
-        file = f"page-{page + 1:02}." + ("jpg" if page % 3 == 2 else "png")
+        file = f"page-{page + 1:02}." + ("png" if page % 3 == 2 else "jpg")
         drawn.image.save(folder / file, **({"quality": 90} if file.endswith("jpg") else {"compress_level": 1}))
         manifest.append((file, patient.patient_id))
         truths.append({"file": file, "page": 1, **drawn.truth})

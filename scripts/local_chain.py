@@ -73,6 +73,7 @@ class LocalChain:
 
     def __enter__(self) -> Self:
         command = self._command()
+        _require_free(self.host, self.port)
         self._output = tempfile.TemporaryFile()
         parent = os.getpid()
         self._process = subprocess.Popen(
@@ -179,6 +180,18 @@ def _free_port(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def _require_free(host: str, port: int) -> None:
+    """Another chain on the port would answer in the place of ours."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise LedgerUnavailableError(
+                f"{host}:{port} is taken: {error.strerror}", hint="choose another port"
+            ) from error
 
 
 def main() -> int:

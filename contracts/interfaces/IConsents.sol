@@ -37,7 +37,11 @@ interface IConsents {
     /// @param validUntil The earliest expiry in the root, seconds since 1970.
     /// @param formatVersion 1.
     event ConsentRootPublished(
-        bytes32 indexed siteId, uint32 indexed version, bytes32 root, uint64 validUntil, uint8 formatVersion
+        bytes32 indexed siteId,
+        uint32 indexed version,
+        bytes32 root,
+        uint64 validUntil,
+        uint8 formatVersion
     );
 
     /// @notice A site raised the lowest consent version that its updates may name.

@@ -118,7 +118,11 @@ interface IMembership {
     /// @param keyDigest Digest of its key document.
     /// @param formatVersion 1.
     event SiteAdmitted(
-        bytes32 indexed siteId, address indexed account, uint16 ordinal, bytes32 keyDigest, uint8 formatVersion
+        bytes32 indexed siteId,
+        address indexed account,
+        uint16 ordinal,
+        bytes32 keyDigest,
+        uint8 formatVersion
     );
 
     /// @notice A site's account was replaced; the old one can never act or be used again.
@@ -156,7 +160,10 @@ interface IMembership {
     /// @param keyDigest Digest of its key document.
     /// @param formatVersion 1.
     event AggregatorAdmitted(
-        bytes32 indexed aggregatorId, address indexed account, bytes32 keyDigest, uint8 formatVersion
+        bytes32 indexed aggregatorId,
+        address indexed account,
+        bytes32 keyDigest,
+        uint8 formatVersion
     );
 
     /// @notice The governor chose who opens and attests rounds, and how many votes finalise.
@@ -164,9 +171,7 @@ interface IMembership {
     /// @param threshold How many equal votes finalise a round.
     /// @param aggregatorIds The set.
     /// @param formatVersion 1.
-    event AggregatorSetChanged(
-        uint32 indexed version, uint8 threshold, bytes32[] aggregatorIds, uint8 formatVersion
-    );
+    event AggregatorSetChanged(uint32 indexed version, uint8 threshold, bytes32[] aggregatorIds, uint8 formatVersion);
 
     /// @notice The governor named the auditor's account and HPKE key of an epoch.
     /// @param epoch The epoch, from 1.
@@ -175,7 +180,11 @@ interface IMembership {
     /// @param keyCid Where the document is.
     /// @param formatVersion 1.
     event AuditorKeyPublished(
-        uint32 indexed epoch, address indexed auditor, bytes32 keyDigest, bytes32 keyCid, uint8 formatVersion
+        uint32 indexed epoch,
+        address indexed auditor,
+        bytes32 keyDigest,
+        bytes32 keyCid,
+        uint8 formatVersion
     );
 
     /// @notice The auditor declared that the epoch's private key was used on some rounds.
@@ -185,7 +194,11 @@ interface IMembership {
     /// @param lastRound The last round.
     /// @param formatVersion 1.
     event AuditorKeyUsed(
-        uint32 indexed epoch, bytes32 indexed lineageId, uint64 firstRound, uint64 lastRound, uint8 formatVersion
+        uint32 indexed epoch,
+        bytes32 indexed lineageId,
+        uint64 firstRound,
+        uint64 lastRound,
+        uint8 formatVersion
     );
 
     // ------------------------------------------------------------------------------------------------ Functions

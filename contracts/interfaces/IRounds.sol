@@ -295,7 +295,11 @@ interface IRounds {
     /// @param index Of the update.
     /// @param formatVersion 1.
     event UpdateRevoked(
-        bytes32 indexed lineageId, uint64 indexed round, bytes32 indexed siteId, uint16 index, uint8 formatVersion
+        bytes32 indexed lineageId,
+        uint64 indexed round,
+        bytes32 indexed siteId,
+        uint16 index,
+        uint8 formatVersion
     );
 
     /// @notice An aggregator voted for one result of a round.
@@ -499,10 +503,11 @@ interface IRounds {
     /// @return fieldsDigest First 30 bytes of keccak-256 over the ABI encoding of (envelopeDigest, envelopeCid,
     /// parametersCommitment, weight, datasetRoot, consentVersion); zero when nothing was registered.
     /// @return indexPlusOne Order of registration, from 1; zero when nothing was registered.
-    function submissionDigest(bytes32 lineageId, uint64 round, bytes32 siteId)
-        external
-        view
-        returns (bytes30 fieldsDigest, uint16 indexPlusOne);
+    function submissionDigest(
+        bytes32 lineageId,
+        uint64 round,
+        bytes32 siteId
+    ) external view returns (bytes30 fieldsDigest, uint16 indexPlusOne);
 
     /// @notice The updates of a round that their sites took back.
     /// @param lineageId The lineage.

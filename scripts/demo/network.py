@@ -21,7 +21,7 @@ SCOPE = "last-conv"
 AGGREGATOR = "national-aggregator"
 SITES = ("riverside-hospital", "green-valley-clinic", "lakeview-centre", "sunrise-pharmacy")
 HOSTILE = "shadow-clinic"
-WITNESS = "Dr Rahman"
+WITNESS = "dr-rahman"
 ROUNDS = 3
 _BLOCK_MILLISECONDS = 1000
 _GOVERNOR_FUNDS_WEI = 10**21
@@ -98,7 +98,7 @@ def start_parts(folder: Path) -> DemoNetwork:
         passphrase.touch(mode=0o600)
         passphrase.write_text(secrets.token_urlsafe(24), encoding="ascii")
         governor = folder / "governor"
-        fedrx(
+        said = fedrx(
             "governor", "init", "--data", governor, "--rpc", chain.url, "--lineage", LINEAGE,
             "--passphrase-file", passphrase, "--ipfs", "http://127.0.0.1:1", log=folder / "commands.log",
         )  # fmt: skip
@@ -109,20 +109,27 @@ def start_parts(folder: Path) -> DemoNetwork:
     except BaseException:
         resources.close()
         raise
-    return DemoNetwork(folder, chain, kubo, resources)
+    network = DemoNetwork(folder, chain, kubo, resources)
+    faucet = unlocked_accounts(chain.url)[0]
+    account = AccountAddress.from_hex(_first(r"0x[0-9a-fA-F]{40}", said))
+    chain.rpc("eth_sendTransaction", {"from": str(faucet), "to": str(account), "value": hex(_GOVERNOR_FUNDS_WEI)})
+    return network
 
 
 def deploy(network: DemoNetwork) -> None:
     """The contract, the auditor's key, the aggregator."""
     run, config = network.run, network.governor_config
-    listing = run("governor", "account", "-c", config)
-    governor = AccountAddress.from_hex(_first(r"0x[0-9a-fA-F]{40}", listing))
-    faucet = unlocked_accounts(network.chain.url)[0]
-    funds = {"from": str(faucet), "to": str(governor), "value": hex(_GOVERNOR_FUNDS_WEI)}
-    network.chain.rpc("eth_sendTransaction", funds)
     run("deploy", "-c", config)
     auditor = json.loads(
-        run("audit", "keygen", "--out", network.folder / "auditor", "--passphrase-file", network.passphrase_file, "--json")
+        run(
+            "audit",
+            "keygen",
+            "--out",
+            network.folder / "auditor",
+            "--passphrase-file",
+            network.passphrase_file,
+            "--json",
+        )
     )
     run("governor", "auditor-key", auditor["public_key_file"], "--account", auditor["account"], "-c", config)
     _aggregator(network)
@@ -192,15 +199,15 @@ def join(network: DemoNetwork, slug: str, lexicon: Path, said: Callable[[str, st
     )  # fmt: skip
     fingerprint = _first(r"\d{5}(?: \d{5}){4}", answer)
     said(slug, fingerprint)
-    network.run(
-        "admit", folder / "site-keys.json", "--fingerprint", fingerprint, "-c", network.governor_config
-    )
+    network.run("admit", folder / "site-keys.json", "--fingerprint", fingerprint, "-c", network.governor_config)
     config = folder / "node.toml"
     text = config.read_text(encoding="utf-8").replace(
         'participation = "auto"', 'poll_seconds = 0.5\ndeadline_margin_seconds = 5\nparticipation = "auto"'
     )
     config.write_text(f'{text}\n[reading]\nlexicon = "{lexicon.resolve()}"\n', encoding="utf-8")
-    site = DemoSite(slug, folder, Daemon(slug, ("node", "run", "--config", str(config)), network.folder / f"{slug}.log"))
+    site = DemoSite(
+        slug, folder, Daemon(slug, ("node", "run", "--config", str(config)), network.folder / f"{slug}.log")
+    )
     network.sites[slug] = site
     return site
 
@@ -210,3 +217,10 @@ def _first(pattern: str, text: str) -> str:
     if found is None:
         raise RuntimeError(f"no {pattern} in {text!r}")
     return found.group()
+
+
+def hostile(network: DemoNetwork, victim: str, round_number: int) -> Daemon:
+    """Starts the hostile site's attempt at one round."""
+    site = network.sites[HOSTILE]
+    arguments = ("--config", str(site.config), "--victim", victim, "--lineage", LINEAGE, "--round", str(round_number))
+    return Daemon(HOSTILE, arguments, network.folder / f"{HOSTILE}.log", module="scripts.demo.hostile").start()

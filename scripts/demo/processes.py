@@ -27,7 +27,7 @@ def fedrx(*arguments: str | Path, log: Path | None = None) -> str:
         CommandFailedError: It failed; holds its last lines.
     """
     command = [sys.executable, "-m", "fedrx", *(str(argument) for argument in arguments)]
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | _ENVIRONMENT, stdin=subprocess.DEVNULL
     )
     if log is not None:
@@ -46,14 +46,15 @@ class Daemon:
     name: str
     arguments: tuple[str, ...]
     log: Path
+    module: str = "fedrx"
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> Self:
         """Starts it; it dies with the demo."""
         parent = os.getpid()
         with self.log.open("ab") as stream:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "fedrx", *self.arguments],
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self.module, *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -73,7 +74,7 @@ class Daemon:
         return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
-        """kill -9, as a power cut would."""
+        """Kill -9, as a power cut would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -91,9 +92,17 @@ class Daemon:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def says(self, words: str) -> bool:
-        """Whether the log holds some words."""
-        return self.log.exists() and words in self.log.read_text(encoding="utf-8", errors="replace")
+    @property
+    def started(self) -> bool:
+        """Whether it was started and not stopped or killed."""
+        return self._process is not None
+
+    def says(self, *words: str) -> bool:
+        """Whether one line of the log holds all these words."""
+        if not self.log.exists():
+            return False
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return any(all(word in line for word in words) for line in lines)
 
     def wait_until_says(self, words: str, timeout_seconds: float) -> None:
         """Waits for words in the log.

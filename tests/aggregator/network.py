@@ -106,7 +106,11 @@ class Site:
         deliver: bool = True,
     ) -> CID:
         """Seals, registers, pins; each keyword makes one thing wrong."""
-        values = delta if delta is not None else random_delta(SMALL_TENSORS, seed=plan.round * 100 + ord(self.slug[-1]))
+        values = (
+            delta
+            if delta is not None
+            else random_delta(SMALL_TENSORS, seed=plan.round * 100 + int(self.slug.rpartition("-")[2]))
+        )
         body = encode_delta(values, plan)
         said = UpdateManifest(
             lineage_id=plan.lineage_id,
@@ -183,7 +187,7 @@ class Member:
             block_store=store,
             secrets=wrap("secrets", self.secrets),
             journal=journal,
-            files=RoundFiles(data),
+            files=wrap("files", RoundFiles(data)),
             fetcher=Fetcher(store, workers=4, start=lambda work: work(), clock=self.clock),
             outbox=Outbox(ledger, journal, resend_after_seconds=0, clock=self.clock),
         )
@@ -228,7 +232,8 @@ class Network:
         self.sites = [self._admit_site(f"site-{number}") for number in range(sites)]
         self.members = [self._admit_aggregator(f"aggregator-{number}") for number in range(aggregators)]
         ids = tuple(aggregator_id_of(member.slug) for member in self.members)
-        self.governor.send(calls.SetAggregators(ids, threshold))
+        if ids:
+            self.governor.send(calls.SetAggregators(ids, threshold))
         if auditor:
             self.publish_auditor_key()
         self.model = encode_parameters(random_parameters(SMALL_TENSORS, seed=1))

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
-from protocol.identifiers import Digest
+from protocol.errors import LedgerError
+from protocol.identifiers import Digest, RoundId
 from protocol.parameters import parameters_digest, parse_parameters
 from protocol.result import parse_verdicts
 from protocol.update import encode_delta
@@ -33,7 +34,7 @@ def test_a_round_goes_from_announcement_to_a_finalised_model(tmp_path: Path) -> 
     model = network.content(outcome.model_cid)
     assert parameters_digest(model) == outcome.model_digest
     parent = random_parameters(SMALL_TENSORS, seed=1)
-    deltas = [random_delta(SMALL_TENSORS, seed=100 + ord(str(number))) for number in range(3)]
+    deltas = [random_delta(SMALL_TENSORS, seed=100 + number) for number in range(3)]
     for name, values in parse_parameters(model).items():
         mean = sum(delta[name] for delta in deltas) / 3
         assert abs(values - (parent[name] + mean)).max() < 2**-19
@@ -97,7 +98,7 @@ def test_no_update_in_clear_is_ever_on_disk(tmp_path: Path) -> None:
     member.settle()
     plan = network.plan(network.round(1))
     for number in range(3):
-        body = encode_delta(random_delta(SMALL_TENSORS, seed=100 + ord(str(number))), plan)
+        body = encode_delta(random_delta(SMALL_TENSORS, seed=100 + number), plan)
         needle = body[-60:]
         assert all(needle not in path.read_bytes() for path in member.folder.rglob("*") if path.is_file())
 
@@ -281,6 +282,54 @@ def test_a_member_that_never_announces_holds_rounds_up_for_one_grace_only(tmp_pa
     present.settle()
     assert network.plan().recipients[0].recipient_id == Digest(present.settings.aggregator_id)
     assert len(network.plan().recipients) == 2
+
+
+def test_a_member_that_announces_a_copy_of_anothers_key_stops_no_round(tmp_path: Path) -> None:
+    network = Network(tmp_path, aggregators=2, threshold=1, settings={"opener_grace_seconds": 60})
+    copier, honest = network.members
+    honest.start()
+    honest.settle()
+    copied = network.history.round_keys[honest.settings.aggregator_id, RoundId(network.lineage_id, 1)]
+    copier.ledger.send(calls.AnnounceRoundKey(network.lineage_id, 1, copied.key_digest, copied.key_cid))
+    network.world.advance(61)
+    honest.settle()
+    network.world.advance(61)
+    honest.settle()
+    assert [recipient.recipient_id for recipient in network.plan().recipients if recipient.role == "aggregator"] == [
+        Digest(honest.settings.aggregator_id)
+    ]
+
+
+def test_models_before_the_head_leave_the_disk_and_stay_pinned(tmp_path: Path) -> None:
+    network = Network(tmp_path, max_rounds=3)
+    member = network.members[0]
+    member.start()
+    for _ in range(3):
+        member.settle()
+        network.register_all()
+    member.settle()
+    network.world.advance(501)
+    member.settle()
+    cids = [network.round(number).outcome.model_cid for number in (1, 2, 3)]  # type: ignore[union-attr]
+    assert [path.name for path in (member.folder / "models").iterdir()] == [str(cids[2])]
+    assert set(cids) <= member.store.pins
+
+
+def test_an_account_without_funds_waits_for_them(tmp_path: Path) -> None:
+    network = Network(tmp_path)
+    member = network.members[0]
+    send = member.ledger.send
+
+    def broke(_call: object) -> None:
+        raise LedgerError("the account cannot pay")
+
+    member.ledger.send = broke
+    member.start()
+    member.settle()
+    member.ledger.send = send
+    member.settle()
+    member.settle()
+    assert network.live.opened.round == 1
 
 
 def test_a_second_aggregator_that_finds_another_result_says_so_loudly(tmp_path: Path) -> None:

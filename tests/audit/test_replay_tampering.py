@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from audit.findings import Outcome, Piece, Topic, WhyMissing
+from protocol import envelope, recipient_keys
 from protocol import ledger_events as ev
 from protocol.aggregation import aggregate
 from protocol.cid import cid_of_bytes
@@ -340,22 +341,50 @@ def test_an_update_sealed_for_another_auditor_must_be_refused_and_its_acceptance
     assert run(network).same
 
 
-def test_a_key_wrapped_badly_for_the_auditor_alone_is_missing_and_no_fault_of_the_aggregators() -> None:
+def spoil_wrapping_for(public_key: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hostile site: it wraps another content key for one recipient than for the others."""
+
+    def wrap(content_key: bytes, recipient: bytes, info: bytes) -> bytes:
+        return recipient_keys.wrap(bytes(32) if recipient == public_key else content_key, recipient, info)
+
+    monkeypatch.setattr(envelope, "wrap", wrap)
+
+
+def test_a_key_wrapped_badly_for_the_auditor_alone_is_missing_and_no_fault_of_the_aggregators(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     network = Network(sites_count=4)
     network.open_round()
-    network.register(network.sites[0], envelope=_spoil_last_wrapped_key)
+    with monkeypatch.context() as patch:
+        spoil_wrapping_for(network.auditor_key.public_key(), patch)
+        network.register(network.sites[0])
     for site in network.sites[1:]:
         network.register(site)
-    result = network.conclude()
-    assert result.codes[0] == VerdictCode.NOT_OPENED  # the header is the chunks' associated data
-    assert run(network).differences == ()
+    assert network.conclude().codes[0] == VerdictCode.ACCEPTED
+    found = only_round(run(network))
+    assert [(lost.piece, lost.why) for lost in found.missing] == [(Piece.CONTENT_KEY, WhyMissing.NOT_FOR_THIS_KEY)]
+    assert found.differences == ()
+    assert found.outcome is Outcome.MISSING
 
 
-def _spoil_last_wrapped_key(envelope: bytes) -> bytes:
-    place = envelope.rindex(b'"wrapped":"') + len(b'"wrapped":"')
-    spoiled = bytearray(envelope)
-    spoiled[place] = ord("A") if spoiled[place] != ord("A") else ord("B")
-    return bytes(spoiled)
+def test_a_key_wrapped_badly_for_the_aggregator_alone_is_noted_and_the_sum_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = Network(sites_count=4)
+    network.open_round()
+    with monkeypatch.context() as patch:
+        spoil_wrapping_for(network.aggregators[0].key.public_key(), patch)
+        network.register(network.sites[0])
+    for site in network.sites[1:]:
+        network.register(site)
+    assert network.conclude().codes[0] == VerdictCode.KEY_COMMITMENT_MISMATCH
+    found = only_round(run(network))
+    assert found.outcome is Outcome.SAME
+    assert found.model_recomputed
+    assert found.notes == (
+        "update 0 did not open with the aggregators' keys, and the auditor's key opens it: not provably wrong",
+    )
+    assert run(network, keyless=True).same
 
 
 # --------------------------------------------------------------------------------------------------------- the plan
@@ -394,7 +423,9 @@ def test_a_recipient_who_announced_no_key_is_found_without_a_key() -> None:
     spy = Recipient(
         "aggregator", Digest(network.aggregators[0].aggregator_id), RecipientPrivateKey.generate().public_key()
     )
-    network.open_round(recipients=(*network.recipients(), spy))
+    named = (*network.recipients(), spy)
+    network.recipients = lambda: named  # type: ignore[method-assign]
+    network.open_round()
     opened = network.view.opened
     assert network.plan is not None
     assert opened.recipients_digest == recipients_digest(network.plan.recipients)
@@ -406,12 +437,16 @@ def test_a_recipient_who_announced_no_key_is_found_without_a_key() -> None:
 
 def test_another_auditors_key_is_found_and_none_at_all_is_noted() -> None:
     network = Network(sites_count=4)
-    network.open_round(recipients=wrapped_for(network, RecipientPrivateKey.generate().public_key()))
+    named = wrapped_for(network, RecipientPrivateKey.generate().public_key())
+    network.recipients = lambda: named  # type: ignore[method-assign]
+    network.open_round()
     network.register_all()
     network.conclude()
     assert topics(only_round(run(network))) == {Topic.PLAN}
     network = Network(sites_count=4)
-    network.open_round(recipients=network.recipients()[:1])
+    aggregators_only = network.recipients()[:1]
+    network.recipients = lambda: aggregators_only  # type: ignore[method-assign]
+    network.open_round()
     network.register_all()
     network.conclude()
     found = only_round(run(network))

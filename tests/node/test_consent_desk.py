@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -168,8 +169,6 @@ def test_the_log_is_not_emptied_while_somebody_reads(clinic: Clinic) -> None:
 def test_a_consent_that_a_receipt_cannot_hold_is_refused(
     clinic: Clinic, change: dict[str, object], message: str
 ) -> None:
-    from dataclasses import replace
-
     with pytest.raises(ConfigError, match=message):
         clinic.desk.grant(replace(grant_of("P001"), **change), NOW)  # type: ignore[arg-type]
     assert consent_entries(clinic.store, NOW) == ()

@@ -86,9 +86,13 @@ def test_a_sealed_value_moved_to_another_row_does_not_open(clinic: Clinic) -> No
 
 
 def test_a_failed_transaction_leaves_nothing(clinic: Clinic) -> None:
-    with pytest.raises(ConfigError), clinic.store.write() as transaction:
-        transaction.ensure_patient("P001")
-        raise ConfigError("something went wrong")
+    def fail() -> None:
+        with clinic.store.write() as transaction:
+            transaction.ensure_patient("P001")
+            raise ConfigError("something went wrong")
+
+    with pytest.raises(ConfigError):
+        fail()
     with clinic.store.read() as transaction:
         assert transaction.find_patient("P001") is None
 
@@ -208,5 +212,3 @@ def _start(folder: Path, code: str) -> subprocess.Popen[bytes]:
 
 def _in_another_process(folder: Path, code: str) -> None:
     assert _start(folder, code).wait(60) == 0
-
-

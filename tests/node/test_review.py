@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 from node.local_store import LocalStore
 from node.review import Decision, ReviewDesk
 from node.review_sheet import OUT_COLUMNS, load_sheet, parse_sheet, sheet_of
+from node.store_pages import NewPage, NewWord, add_page, ensure_original, known_files
 from node.store_tables import WordStatus
 from node.store_words import crop_png, find_word
+from prescriptions.understand import UNKNOWN_MEDICINE
 from protocol.errors import ConfigError, LearningError
-from tests.node.data_builders import NOW, STORE_KEY, Clinic, crop_of
+from protocol.identifiers import digest_of
+from tests.node.data_builders import NOW, STORE_KEY, Clinic, crop_of, proposal_of
 
 
 @pytest.fixture
@@ -46,10 +50,6 @@ def test_a_rejected_word_has_no_label(clinic: Clinic) -> None:
 
 
 def test_the_least_certain_word_comes_first(clinic: Clinic) -> None:
-    from node.store_pages import NewPage, NewWord, add_page, ensure_original
-    from protocol.identifiers import digest_of
-    from tests.node.data_builders import proposal_of
-
     shares = {"Seclo": 0.9, "Napa": 0.2, "Ace": 0.5}
     words = tuple(NewWord(crop_of(name), proposal_of(name, share)) for name, share in shares.items())
     words += (NewWord(crop_of("?"), replace(proposal_of("Zz", 0.99), candidates=())),)
@@ -96,6 +96,12 @@ def test_a_person_may_change_their_mind_about_a_label(clinic: Clinic) -> None:
     assert _status(clinic, word) == (WordStatus.FIXED, "Napadol")
 
 
+def test_where_no_medicine_is_near_the_proposal_is_what_was_read() -> None:
+    near = proposal_of("Napa")
+    assert replace(near, text="Nqpx").label == "Napa"
+    assert replace(near, text="Nqpx", flags=(UNKNOWN_MEDICINE,)).label == "Nqpx"
+
+
 @pytest.mark.parametrize("label", ["", "  ", "নাপা", "Napa\t5", "x" * 41])
 def test_a_label_that_the_recogniser_cannot_write_is_refused(clinic: Clinic, label: str) -> None:
     (word,) = clinic.add_words("P001", "Napa")
@@ -124,8 +130,6 @@ def test_what_is_no_word_id_is_refused(clinic: Clinic, typed: str) -> None:
 
 def test_an_id_that_several_words_share_is_refused(clinic: Clinic) -> None:
     words = [word for n in range(2) for word in clinic.add_words("P001", *_names(n), page=f"page {n}")]
-    import sqlite3
-
     connection = sqlite3.connect(clinic.folder / "store.sqlite")
     connection.execute("UPDATE words SET id = ? WHERE id = ?", (words[0][:4] + bytes(12), words[1]))
     connection.commit()
@@ -210,21 +214,19 @@ def test_pictures_are_written_where_the_clinician_says(clinic: Clinic, tmp_path:
 
 
 def test_a_crash_between_deleting_a_key_and_its_file_leaves_only_noise(clinic: Clinic) -> None:
-    class Dying(RuntimeError):
+    class DyingError(RuntimeError):
         pass
 
     class Files:
         def remove(self, file_id: bytes) -> None:
-            raise Dying
+            raise DyingError
 
     clinic.add_words("P001", "Napa")
     desk = ReviewDesk(clinic.store, Files(), keep_originals=False)  # type: ignore[arg-type]
-    with pytest.raises(Dying):
+    with pytest.raises(DyingError):
         desk.apply([Decision(clinic.words()[0].word_id.hex(), "accept")], "dr-khan", NOW)
     assert len(clinic.files()) == 1
     reopened = LocalStore(clinic.folder / "store.sqlite", STORE_KEY)
-    from node.store_pages import known_files
-
     with reopened.read() as transaction:
         originals, _ = known_files(transaction)
     assert clinic.originals.sweep(lambda: originals) == 1

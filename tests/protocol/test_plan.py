@@ -114,6 +114,7 @@ def test_a_plan_out_of_bounds_is_malformed(what):
         make_plan(**({"recipients": RECIPIENTS} | BAD_FIELDS[what]))
 
 
+TRAINING = {"epochs": 1, "batch_size": 1, "learning_rate": "1", "clip_norm": "1", "seed": 0}
 BAD_JSON = {
     "another version": {"version": 2},
     "a version that only equals one": {"version": True},
@@ -131,12 +132,12 @@ BAD_JSON = {
     "a tensor without a scale": {"tensors": [{"name": "a", "shape": [1]}]},
     "a tensor with a zero size": {"tensors": [{"name": "a", "shape": [0], "scale_bits": 24}]},
     "no training": {"training": {}},
-    "zero epochs": {"training": {"epochs": 0, "batch_size": 1, "learning_rate": "1", "clip_norm": "1", "seed": 0}},
+    "zero epochs": {"training": TRAINING | {"epochs": 0}},
     "a million epochs": {
         "training": {"epochs": 10**6, "batch_size": 1, "learning_rate": "1", "clip_norm": "1", "seed": 0}
     },
-    "a huge batch": {"training": {"epochs": 1, "batch_size": 10**9, "learning_rate": "1", "clip_norm": "1", "seed": 0}},
-    "a rate of zero": {"training": {"epochs": 1, "batch_size": 1, "learning_rate": "0.0", "clip_norm": "1", "seed": 0}},
+    "a huge batch": {"training": TRAINING | {"batch_size": 10**9}},
+    "a rate of zero": {"training": TRAINING | {"learning_rate": "0.0"}},
     "an unknown role": {"recipients": [{"role": "friend", "id": "01" * 32, "public_key": ""}]},
     "a key that is not base64": {"recipients": [{"role": "aggregator", "id": "01" * 32, "public_key": "!"}]},
     "a key in another base64": {

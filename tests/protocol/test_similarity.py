@@ -44,6 +44,19 @@ def test_the_longest_block_of_extremes_is_exact(left, right):
     ]
 
 
+@pytest.mark.parametrize("bits", [17, 18, 18.5, 19, 20])
+def test_products_around_the_end_of_exact_doubles_are_exact(bits):
+    rng = np.random.default_rng(int(bits * 10))
+    limit = int(2**bits)
+    rows = rng.integers(-limit, limit, size=(3, BLOCK_VALUES), dtype=np.int32)
+    assert gram_block(rows) == exact(rows)
+    # The sum of squares is 2^53 and a bit that float64 would lose.
+    row = np.array([[2**26, 2**26, 1, 1, 2**26]], dtype=np.int32)
+    assert gram_block(row) == [[3 * 2**52 + 2]]
+    assert gram_block(row[:, :4]) == [[2**53 + 2]]
+    assert gram_block(row[:, :3]) == [[2**53 + 1]]
+
+
 def test_a_longer_block_is_not_taken():
     with pytest.raises(ValueError, match="2\\^18"):
         gram_block(np.zeros((1, (1 << 18) + 1), dtype=np.int32))

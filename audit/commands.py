@@ -1,0 +1,254 @@
+"""``fedrx audit``: replay, trail, availability, keygen. Results go to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from audit.auditor_keys import AuditorKeys, make_auditor_key, open_auditor_keys, uses_to_declare
+from audit.availability import check_availability, named_contents
+from audit.chain_walk import walk_chain
+from audit.connections import ChainOptions, IPFSOptions, all_events, connect_ledger, open_stores
+from audit.findings import ReplayFinding
+from audit.names import Names, read_names
+from audit.pieces import FetchLimits
+from audit.replay import ReplayOptions, Step, replay
+from audit.report import replay_json, replay_lines, troubles
+from audit.tables import availability_json, availability_table, output, trail_table
+from audit.trail import parse_filter, parse_lineage, trail
+from gateways.key_ring.passphrase import read_passphrase
+from protocol.canonical_json import JSONValue
+from protocol.errors import AuditError, ConfigError
+from protocol.joining import fingerprint
+from protocol.ledger_events import LocatedEvent
+from protocol.ports import Ledger
+
+logger = structlog.get_logger(__name__)
+app = typer.Typer(no_args_is_help=True, help="Inspect the trail, replay it, and see what is still there.")
+
+DeploymentFile = Annotated[Path, typer.Option("--deployment", help="The consortium's deployment file.")]
+RPCURL = Annotated[str, typer.Option("--rpc", help="RPC endpoint of the chain.")]
+CompareURL = Annotated[
+    str | None, typer.Option("--compare-rpc", help="A second endpoint that must tell the same chain.")
+]
+FinalityChoice = Annotated[
+    Literal["latest", "finalized"], typer.Option("--finality", help="latest where a block is final at once.")
+]
+IPFSURLs = Annotated[str | None, typer.Option("--ipfs", help="Kubo RPC endpoints, separated by commas.")]
+SwarmKey = Annotated[
+    Path | None, typer.Option("--swarm-key", help="Without --ipfs: key file of the private swarm to join.")
+]
+Peers = Annotated[list[str] | None, typer.Option("--peer", help="Without --ipfs: multiaddress of an IPFS peer.")]
+NamesFile = Annotated[Path | None, typer.Option("--names", help="TOML directory of slugs and ids.")]
+NameSlugs = Annotated[list[str] | None, typer.Option("--name", help="A slug to show instead of its id; repeatable.")]
+LineageSlug = Annotated[str | None, typer.Option("--lineage", help="One lineage: its slug or 0x id.")]
+RoundNumber = Annotated[int | None, typer.Option("--round", min=0, help="One round of each lineage.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")]
+WorkFolder = Annotated[Path | None, typer.Option("--work-folder", help="Takes ciphertext and models while running.")]
+Seconds = Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds to wait for one piece of content.")]
+PassphraseFile = Annotated[Path | None, typer.Option("--passphrase-file", help="A 0600 file; else a prompt asks.")]
+
+
+@app.command("replay")
+def replay_command(
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    ipfs: IPFSURLs = None,
+    swarm_key: SwarmKey = None,
+    peer: Peers = None,
+    auditor_key: Annotated[Path | None, typer.Option("--auditor-key", help="The auditor's keystore.")] = None,
+    passphrase_file: PassphraseFile = None,
+    declare: Annotated[bool, typer.Option("--declare", help="First declare the key's use on chain.")] = False,
+    lineage: LineageSlug = None,
+    round_number: RoundNumber = None,
+    names: NamesFile = None,
+    name: NameSlugs = None,
+    work_folder: WorkFolder = None,
+    timeout: Seconds = 60.0,
+    as_json: AsJSON = False,
+) -> None:
+    """Recompute every verdict and every global model from event logs and IPFS alone."""
+    labels = read_names(names, [*(name or ()), *([lineage] if lineage else ())])
+    opened = _open_keys(auditor_key, passphrase_file, declare=declare)
+    chain = ChainOptions(deployment, rpc, compare_rpc, finality)
+    ledger = connect_ledger(chain, signer_key=opened.account_key if opened and declare else None)
+    events = all_events(ledger)
+    options = ReplayOptions(
+        keys=opened.keys if opened else (),
+        lineage_id=None if lineage is None else parse_lineage(lineage),
+        round_number=round_number,
+        limits=FetchLimits(timeout_seconds=timeout),
+        work_folder=work_folder,
+        names=labels,
+    )
+    with open_stores(_ipfs(ipfs, swarm_key, peer), work_folder) as stores:
+        if opened:
+            _declare(ledger, events, options, send=declare)
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            finding = replay(ledger.identity, events, stores, _showing(options, progress))
+    _print_finding(finding, labels, as_json=as_json)
+
+
+@app.command("trail")
+def trail_command(
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    site: Annotated[str | None, typer.Option("--site", help="One site: its slug or 0x id.")] = None,
+    lineage: LineageSlug = None,
+    round_number: RoundNumber = None,
+    kind: Annotated[list[str] | None, typer.Option("--kind", help="One kind of event; repeatable.")] = None,
+    names: NamesFile = None,
+    name: NameSlugs = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Show what happened, in chain order, in plain sentences."""
+    labels = read_names(names, [*(name or ()), *(slug for slug in (site, lineage) if slug)])
+    wanted = parse_filter(site, lineage, round_number, kind or ())
+    ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
+    rows = trail(all_events(ledger), wanted, labels)
+    if as_json:
+        _print_json(row.as_json() for row in rows)
+    else:
+        output().print(trail_table(rows))
+
+
+@app.command("availability")
+def availability_command(
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    ipfs: IPFSURLs = None,
+    swarm_key: SwarmKey = None,
+    peer: Peers = None,
+    read: Annotated[bool, typer.Option("--read", help="Also read and check every byte.")] = False,
+    names: NamesFile = None,
+    name: NameSlugs = None,
+    work_folder: WorkFolder = None,
+    timeout: Seconds = 60.0,
+    as_json: AsJSON = False,
+) -> None:
+    """Show which IPFS endpoint holds each content that the chain names."""
+    labels = read_names(names, name or ())
+    ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
+    contents = named_contents(all_events(ledger), labels)
+    where = _ipfs(ipfs, swarm_key, peer)
+    limits = FetchLimits(timeout_seconds=timeout)
+    with (
+        open_stores(where, work_folder) as stores,
+        tempfile.TemporaryDirectory(prefix="fedrx-availability-", dir=work_folder) as folder,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        task = progress.add_task("contents", total=len(contents))
+        # A core of our own pins nothing: only what it can read from the swarm tells.
+        found = check_availability(
+            contents,
+            stores,
+            Path(folder),
+            limits,
+            read=read or not where.urls,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+        rows = list(found)
+    endpoints = where.urls or ("own core",)
+    if as_json:
+        _print_json(availability_json(row, endpoints) for row in rows)
+    else:
+        output().print(availability_table(rows, endpoints))
+    lost = sum(row.lost for row in rows)
+    typer.echo(f"{len(rows) - lost} of {len(rows)} contents are there", err=as_json)
+    if lost:
+        raise AuditError(f"{lost} of {len(rows)} contents are held by nobody that was asked", hint="ask more endpoints")
+
+
+@app.command("keygen")
+def keygen_command(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the keystore and the public key file.")],
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Make the auditor's key of the next epoch, and on first use the keystore and the account."""
+    made = make_auditor_key(out, read_passphrase(passphrase_file, "passphrase of the auditor's keystore: "))
+    if as_json:
+        _print_json(
+            [
+                {
+                    "account": str(made.account),
+                    "key_digest": str(made.key_digest),
+                    "fingerprint": fingerprint(made.key_digest),
+                    "public_key_file": str(made.public_key_file),
+                    "keystore": str(made.keystore),
+                }
+            ]
+        )
+        return
+    typer.echo(f"account          {made.account}")
+    typer.echo(f"key digest       {made.key_digest}")
+    typer.echo(f"fingerprint      {fingerprint(made.key_digest)}")
+    typer.echo(f"public key file  {made.public_key_file}")
+    typer.echo("give the account and the public key file to the governor; keep the keystore offline", err=True)
+
+
+def _ipfs(urls: str | None, swarm_key: Path | None, peers: list[str] | None) -> IPFSOptions:
+    named = tuple(url.strip() for url in (urls or "").split(",") if url.strip())
+    return IPFSOptions(named, swarm_key, tuple(peers or ()))
+
+
+def _open_keys(keystore: Path | None, passphrase_file: Path | None, *, declare: bool) -> AuditorKeys | None:
+    if keystore is None:
+        if declare:
+            raise ConfigError("--declare needs the auditor's account", hint="give --auditor-key KEYSTORE")
+        return None
+    passphrase = read_passphrase(passphrase_file, "passphrase of the auditor's keystore: ")
+    return open_auditor_keys(keystore, passphrase)
+
+
+def _declare(ledger: Ledger, events: Sequence[LocatedEvent], options: ReplayOptions, *, send: bool) -> None:
+    """Puts the key's use on chain before anything is opened, or says that it is not there."""
+    walk = walk_chain(events, ledger.identity, options.names)
+    for call in uses_to_declare(walk, options.keys, options.lineage_id, options.round_number):
+        where = f"{options.names.label(call.lineage_id)}, rounds {call.first_round} to {call.last_round}"
+        if send:
+            receipt = ledger.send(call)
+            typer.echo(f"declared the use of key {call.epoch} on {where} in tx {receipt.tx_hash}", err=True)
+            logger.info("auditor-key.declared", epoch=call.epoch, tx_hash=str(receipt.tx_hash))
+        else:
+            typer.echo(f"the use of key {call.epoch} on {where} is not declared on chain (--declare)", err=True)
+
+
+def _showing(options: ReplayOptions, progress: Progress) -> ReplayOptions:
+    task = progress.add_task("rounds", total=None)
+
+    def show(step: Step) -> None:
+        label = f"{options.names.label(step.round_id.lineage_id)} round {step.round_id.number}"
+        progress.update(task, description=label, completed=step.done, total=step.total)
+
+    return replace(options, progress=show)
+
+
+def _print_finding(finding: ReplayFinding, labels: Names, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(replay_json(finding, labels))
+    else:
+        for line in replay_lines(finding, labels):
+            typer.echo(line)
+    if not finding.same:
+        raise AuditError(f"the replay found {troubles(finding)}", hint="docs/auditing.md says what each answer means")
+
+
+def _print_json(values: Iterable[JSONValue | dict[str, JSONValue]]) -> None:
+    for value in values:
+        typer.echo(json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,63 @@
+"""The trail and the availability of contents as tables and JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from audit.availability import Availability
+from audit.trail import TrailRow
+from protocol.canonical_json import JSONValue
+
+_PIPE_WIDTH = 240
+"""Columns when stdout is no terminal: wide enough that no line of another program's input is folded."""
+
+
+def output() -> Console:
+    """Stdout for tables."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def trail_table(rows: Iterable[TrailRow]) -> Table:
+    """One row an event."""
+    table = Table("time", "block", "round", "site", "kind", "what happened", "tx", box=None, pad_edge=False)
+    for row in rows:
+        position = row.located.position
+        number = "" if row.round is None else str(row.round)
+        tx = f"{str(position.tx_hash)[:10]}…"
+        table.add_row(row.when, str(position.block_number), number, row.site or "", row.kind, row.sentence, tx)
+    return table
+
+
+def availability_table(rows: Iterable[Availability], endpoints: Sequence[str]) -> Table:
+    """One row a content, one column an endpoint."""
+    table = Table("content", "CID", *endpoints, "bytes", box=None, pad_edge=False)
+    for row in rows:
+        read = _read_word(row)
+        table.add_row(row.content.what, str(row.content.cid), *(_held_word(held) for held in row.held_by), read)
+    return table
+
+
+def availability_json(row: Availability, endpoints: Sequence[str]) -> dict[str, JSONValue]:
+    """One content for another program."""
+    return {
+        "content": row.content.what,
+        "cid": str(row.content.cid),
+        "held_by": dict(zip(endpoints, row.held_by, strict=True)),
+        "bytes": row.num_bytes,
+        "why_unread": None if row.why_unread is None else row.why_unread.value,
+        "lost": row.lost,
+    }
+
+
+def _held_word(held: bool | None) -> str:
+    return "no answer" if held is None else "held" if held else "not held"
+
+
+def _read_word(row: Availability) -> str:
+    if row.num_bytes is not None:
+        return str(row.num_bytes)
+    return "" if row.why_unread is None else row.why_unread.value

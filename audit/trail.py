@@ -1,0 +1,140 @@
+"""The audit trail: what happened, in chain order, as rows that can be filtered, shown and exported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from audit.names import Names
+from audit.sentences import moment, sentence_of
+from protocol.canonical_json import JSONValue
+from protocol.errors import ConfigError
+from protocol.identifiers import CID, LineageId, SiteId, lineage_id_of, site_id_of
+from protocol.ledger_events import LedgerEvent, LocatedEvent
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def kind_of(event: type[LedgerEvent] | LedgerEvent) -> str:
+    """The kind of an event in lower-case words, such as ``update-registered``."""
+    name = event.__name__ if isinstance(event, type) else type(event).__name__
+    return _WORD.sub("-", name).lower()
+
+
+KINDS = tuple(sorted(kind_of(kind) for kind in LedgerEvent.__args__))
+"""All kinds of events."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrailRow:
+    """One event of the trail."""
+
+    located: LocatedEvent
+    kind: str
+    sentence: str
+    site: str | None
+    """Label of the site that the event is about."""
+    lineage: str | None
+    round: int | None
+
+    @property
+    def when(self) -> str:
+        """The block's time, UTC."""
+        return moment(self.located.position.timestamp)
+
+    def as_json(self) -> dict[str, JSONValue]:
+        """The row for another program: labels, the sentence, and every field of the event."""
+        position, event = self.located.position, self.located.event
+        return {
+            "block_number": position.block_number,
+            "log_index": position.log_index,
+            "block_hash": str(position.block_hash),
+            "tx_hash": str(position.tx_hash),
+            "timestamp": position.timestamp,
+            "time": self.when,
+            "kind": self.kind,
+            "site": self.site,
+            "lineage": self.lineage,
+            "round": self.round,
+            "sentence": self.sentence,
+            "event": {name: _json(getattr(event, name)) for name in event.__dataclass_fields__},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrailFilter:
+    """Which rows are wanted; None lets everything pass."""
+
+    site_id: SiteId | None = None
+    lineage_id: LineageId | None = None
+    round_number: int | None = None
+    kinds: frozenset[str] = frozenset()
+    """Empty lets every kind pass."""
+
+    def passes(self, located: LocatedEvent) -> bool:
+        """Whether an event is wanted."""
+        event = located.event
+        return (
+            self.site_id in {None, getattr(event, "site_id", None)}
+            and self.lineage_id in {None, getattr(event, "lineage_id", None)}
+            and self.round_number in {None, getattr(event, "round", None)}
+            and (not self.kinds or kind_of(event) in self.kinds)
+        )
+
+
+def parse_filter(site: str | None, lineage: str | None, round_number: int | None, kinds: Iterable[str]) -> TrailFilter:
+    """A filter from an operator's words: slugs or 0x ids, and kinds of events.
+
+    Raises:
+        ConfigError: A kind that does not exist.
+        MalformedError: 0x and something that is no id.
+    """
+    wanted = frozenset(kinds)
+    for kind in wanted - set(KINDS):
+        raise ConfigError(f"{kind!r} is no kind of event", hint=f"one of: {', '.join(KINDS)}")
+    return TrailFilter(
+        None if site is None else SiteId.from_hex(site) if site.startswith("0x") else site_id_of(site),
+        None if lineage is None else parse_lineage(lineage),
+        round_number,
+        wanted,
+    )
+
+
+def parse_lineage(text: str) -> LineageId:
+    """A lineage from its slug or its 0x id.
+
+    Raises:
+        MalformedError: 0x and something that is no id.
+    """
+    return LineageId.from_hex(text) if text.startswith("0x") else lineage_id_of(text)
+
+
+def trail(events: Iterable[LocatedEvent], wanted: TrailFilter, names: Names) -> Iterator[TrailRow]:
+    """The rows of the wanted events, in chain order."""
+    for located in events:
+        if wanted.passes(located):
+            event = located.event
+            site, lineage = getattr(event, "site_id", None), getattr(event, "lineage_id", None)
+            yield TrailRow(
+                located,
+                kind_of(event),
+                sentence_of(event, names),
+                None if site is None else names.label(site),
+                None if lineage is None else names.label(lineage),
+                getattr(event, "round", None),
+            )
+
+
+def _json(value: object) -> JSONValue:
+    if isinstance(value, CID) and not any(value):
+        return None
+    if isinstance(value, bytes):
+        # Identifiers write themselves; plain bytes are verdict codes.
+        return value.hex() if type(value) is bytes else str(value)
+    if isinstance(value, tuple):
+        return [_json(item) for item in value]
+    if isinstance(value, int):
+        # A uint256 does not fit the numbers that every JSON reader keeps.
+        return value if abs(value) < 2**53 else hex(value)
+    raise TypeError(type(value))

@@ -1,0 +1,82 @@
+"""The printed part of a page: the hospital, the patient's name, and the labels of private fields."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HOSPITAL_WORDS = frozenset(
+    {"hospital", "hospitals", "clinic", "clinics", "polyclinic", "medical", "medicare", "healthcare", "infirmary",
+     "dispensary", "sanatorium"}
+)  # fmt: skip
+_PRIVATE_LABELS = frozenset(
+    {"age", "sex", "gender", "phone", "tel", "telephone", "mobile", "mob", "cell", "contact", "address", "addr", "date",
+     "dob", "id", "reg", "email", "e-mail", "nid", "uhid", "weight", "wt"}
+)  # fmt: skip
+_NAME_LABELS = frozenset({"name", "patient", "pt", "patients", "patient's"})
+_TITLES = frozenset({"mr", "mrs", "ms", "miss", "md", "mst"})
+_MAX_NAME_WORDS = 5
+_NAME_WORD = re.compile(r"[^\W\d_][^\W\d_'.\-]*\.?(?:[\-'][^\W\d_]+)*\.?")
+
+
+def is_private(texts: Sequence[str]) -> bool:
+    """Whether a line carries a labelled personal field; nothing on it can be a medicine."""
+    return any(_is_private_label(text) or _is_name_label(text) for text in texts)
+
+
+def find_hospital(lines: Sequence[Sequence[str]]) -> str | None:
+    """The first line that names a hospital or clinic and holds no number, labels left out; None without one."""
+    for texts in lines:
+        words = {_plain(text) for text in texts}
+        if words & _HOSPITAL_WORDS and not any(character.isdigit() for text in texts for character in text):
+            named = [text for text in texts if not text.endswith(":")]
+            return " ".join(named).strip(" ,;-") or None
+    return None
+
+
+def find_patient_name(lines: Sequence[Sequence[str]]) -> str | None:
+    """The words after the label ``Name`` or ``Patient``, up to the next label; None without a label."""
+    for texts in lines:
+        for position, text in enumerate(texts):
+            if not _is_name_label(text):
+                continue
+            name = _name_after([_rest_of_label(text), *texts[position + 1 :]])
+            if name:
+                return name
+    return None
+
+
+def _name_after(texts: Sequence[str]) -> str | None:
+    kept: list[str] = []
+    for text in texts:
+        if _is_private_label(text) or len(kept) == _MAX_NAME_WORDS:
+            break
+        if not text or _plain(text) in _NAME_LABELS or (not kept and text == ":"):
+            continue
+        if not _NAME_WORD.fullmatch(text.strip(" ,:")):
+            break
+        kept.append(text.strip(" ,:")[0].upper() + text.strip(" ,:")[1:])
+    real = [word for word in kept if _plain(word) not in _TITLES]
+    return " ".join(kept) if real else None
+
+
+def _is_name_label(text: str) -> bool:
+    head, colon, _ = text.partition(":")
+    return _plain(head) in _NAME_LABELS and (bool(colon) or text.istitle() or text.isupper())
+
+
+def _rest_of_label(text: str) -> str:
+    return text.partition(":")[2]
+
+
+def _is_private_label(text: str) -> bool:
+    head, colon, _ = text.partition(":")
+    plain = _plain(head)
+    return plain in _PRIVATE_LABELS and (bool(colon) or text[:1].isupper())
+
+
+def _plain(text: str) -> str:
+    return text.strip(" .,:;()").lower()

@@ -1,0 +1,151 @@
+"""``make demo``: four sites, one aggregator, three rounds, an audit. Real parts; synthetic pages.
+
+python -m scripts.demo [--keep] [--data FOLDER] [--folder .demo]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from protocol.errors import FederationError
+from scripts.demo import clinician
+from scripts.demo import network as net
+from scripts.demo.pages import DemoData, generated, users_own
+from scripts.demo.processes import CommandFailedError
+from scripts.demo.report import Watcher, last_screen
+from scripts.demo.screen import Screen
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WITHDRAWS = net.SITES[0]
+KILLED = net.SITES[2]
+VICTIM = net.SITES[1]
+_ROUND_TIMEOUT_SECONDS = 240.0
+
+
+def main() -> int:
+    """Runs the demo; Ctrl-C ends everything that it started."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the network up until Ctrl-C")
+    parser.add_argument("--data", type=Path, help="your own pages, or word crops in the layout of rx-bd-78")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".demo")
+    options = parser.parse_args()
+    screen = Screen()
+    # A TERM, such as from a closing terminal or a CI job, ends the demo as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    shutil.rmtree(options.folder, ignore_errors=True)
+    options.folder.mkdir(parents=True)
+    started: list[net.DemoNetwork] = []
+    try:
+        run(screen, options.folder, options.data, started, keep=options.keep)
+    except KeyboardInterrupt:
+        screen.console.print("\nended by Ctrl-C")
+        return 130
+    except (CommandFailedError, FederationError) as error:
+        screen.console.print(f"[red]the demo stopped:[/red] {error}", highlight=False, soft_wrap=True)
+        screen.console.print(f"logs are in {options.folder}", highlight=False)
+        return 1
+    finally:
+        for network in started:
+            network.stop()
+    return 0
+
+
+def run(screen: Screen, folder: Path, data_folder: Path | None, started: list[net.DemoNetwork], *, keep: bool) -> None:
+    """All steps, in order."""
+    screen.console.rule("FedRx: four sites, one aggregator, three rounds")
+    with screen.step("prescriptions are written (synthetic)" if data_folder is None else "your data is shared out"):
+        fonts = ROOT / "fonts" / "node_modules"
+        data = generated(folder / "pages", fonts) if data_folder is None else users_own(data_folder, folder / "pages")
+    with screen.step("chain and private IPFS swarm start"):
+        network = net.start_parts(folder)
+        started.append(network)
+    with screen.step("contract, auditor and aggregator"):
+        net.deploy(network)
+    prepare(screen, network, data, fonts)
+    rounds(screen, network, data)
+    with screen.step("the auditor replays everything"):
+        watcher = Watcher(network)
+        replay = watcher.replay()
+    with screen.step("the readers are compared on test words in hands that no site has"):
+        scores = watcher.scores(data)
+    last_screen(screen, watcher, scores, replay, data, keep=keep)
+    if keep:
+        threading.Event().wait()
+
+
+def prepare(screen: Screen, network: net.DemoNetwork, data: DemoData, fonts: Path) -> None:
+    """Sites join and the clinics work, while the governor makes round 0; two things at a time on two cores."""
+
+    def say(slug: str, fingerprint: str) -> None:
+        screen.say(f"{slug} reads its fingerprint over the phone: {fingerprint}")
+
+    with screen.step("sites are invited, join and are admitted"):
+        for slug in (*net.SITES, net.HOSTILE):
+            net.join(network, slug, data.lexicon, say)
+    with screen.step("pages are read and reviewed, consent is recorded; the governor makes round 0"):
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [pool.submit(clinic_works, screen, network, data, slug) for slug in net.SITES]
+            waiting.append(pool.submit(net.genesis, network, data.lexicon, fonts, data.genesis_fonts))
+            for future in waiting:
+                future.result()
+        network.run(
+            "node", "consent", "grant", "--patient", "P001", "--witness", net.WITNESS, "--asked-by", net.WITNESS,
+            "-c", network.sites[net.HOSTILE].config,
+        )  # fmt: skip
+
+
+def clinic_works(screen: Screen, network: net.DemoNetwork, data: DemoData, slug: str) -> None:
+    """One site before training."""
+    site, pages = network.sites[slug], data.pages[slug]
+    clinician.import_pages(network, site, pages)
+    reviewed = clinician.review(network, site, data.truth[slug])
+    patients = clinician.grant_consents(network, site, pages)
+    found = reviewed.accepted + reviewed.fixed
+    screen.say(
+        f"{slug}: {found} of {reviewed.written} medicine words found, {reviewed.accepted} read right, "
+        f"{reviewed.fixed} corrected, {reviewed.rejected} rejected; {patients} patients consent"
+    )
+
+
+def rounds(screen: Screen, network: net.DemoNetwork, data: DemoData) -> None:
+    """Three rounds, with what goes wrong in a real network."""
+    watcher = Watcher(network)
+    with screen.step("daemons start"):
+        if network.aggregator is None:
+            raise RuntimeError("the aggregator was not made")
+        network.aggregator.start()
+        for slug in net.SITES:
+            network.sites[slug].node.start()
+        for slug in net.SITES:
+            network.sites[slug].node.wait_until_says("node.ready", 90.0)
+    with screen.step("round 1"):
+        watcher.wait_for_round(1, _ROUND_TIMEOUT_SECONDS)
+    patient = clinician.patients_of(data.pages[WITHDRAWS])[0]
+    clinician.withdraw(network, network.sites[WITHDRAWS], patient)
+    screen.say(f"{patient} of {WITHDRAWS} withdraws: the site's consent version is void at once")
+    hostile = net.hostile(network, VICTIM, 2)
+    with screen.step(f"round 2: {net.HOSTILE} tries to pass off {VICTIM}'s update as its own"):
+        watcher.wait_for_round(2, _ROUND_TIMEOUT_SECONDS)
+    hostile.stop()
+    network.run("governor", "suspend", net.HOSTILE, "-c", network.governor_config)
+    screen.say(f"the governor suspends {net.HOSTILE}")
+    with screen.step(f"round 3: {KILLED} is killed with -9 while it trains, and starts again"):
+        node = network.sites[KILLED].node
+        watcher.wait_until(lambda: node.says("round.training", "round=3"), _ROUND_TIMEOUT_SECONDS)
+        node.kill()
+        time.sleep(1.0)
+        node.start()
+        watcher.wait_for_round(3, _ROUND_TIMEOUT_SECONDS)
+    with screen.step("sites judge the last model on their own held-out words"):
+        watcher.wait_until(lambda: watcher.all_adopted(net.ROUNDS), 90.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

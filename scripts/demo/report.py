@@ -1,0 +1,176 @@
+"""Watches the chain while the demo runs and gathers what the last screen shows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from gateways.chain_follower import ChainFollower
+from gateways.ledger.web3_ledger import Web3Ledger
+from learning.evaluation import Score
+from protocol import ledger_events as ev
+from protocol.deployment import parse_deployment
+from protocol.history import History, LineageView, RoundView
+from protocol.identifiers import SiteId, lineage_id_of, site_id_of
+from protocol.plan import RoundPlan, parse_plan
+from scripts.demo import network as net
+from scripts.demo.pages import DemoData
+from scripts.demo.processes import CommandFailedError
+from scripts.demo.screen import Screen, accuracy_table, cost_table, further, time_table, verdict_table
+
+_POLL_SECONDS = 0.3
+_FETCH_SECONDS = 20.0
+
+
+class Watcher:
+    """A reader of the demo's chain and IPFS.
+
+    Args:
+        network: The running network.
+    """
+
+    def __init__(self, network: net.DemoNetwork) -> None:
+        self._network = network
+        self._ledger = Web3Ledger.connect(network.chain.url, parse_deployment(network.deployment.read_bytes()))
+        self._follower = ChainFollower(self._ledger, keep_events=True)
+
+    @property
+    def names(self) -> dict[SiteId, str]:
+        """Slugs by id."""
+        return {site_id_of(slug): slug for slug in self._network.sites}
+
+    def history(self) -> History:
+        """The chain's word, now."""
+        return self._follower.sync()
+
+    def lineage(self) -> LineageView:
+        """The demo's lineage."""
+        return self.history().lineages[lineage_id_of(net.LINEAGE)]
+
+    def rounds(self) -> list[RoundView]:
+        """All rounds in order."""
+        return [view for _, view in sorted(self.lineage().rounds.items())]
+
+    def wait_for_round(self, number: int, timeout_seconds: float) -> RoundView:
+        """Waits for a round's outcome.
+
+        Raises:
+            CommandFailedError: Too late, or a daemon ended.
+        """
+        self.wait_until(lambda: self._outcome(number) is not None, timeout_seconds)
+        return self.lineage().rounds[number]
+
+    def wait_until(self, true: Callable[[], bool], timeout_seconds: float) -> None:
+        """Waits, and looks after the daemons meanwhile.
+
+        Raises:
+            CommandFailedError: Too late, or a daemon ended.
+        """
+        end = time.monotonic() + timeout_seconds
+        while not true():
+            for daemon in self._network.daemons():
+                if daemon.started and not daemon.alive():
+                    raise CommandFailedError(f"{daemon.name} ended by itself; see {daemon.log}")
+            if time.monotonic() > end:
+                raise CommandFailedError(f"nothing came within {timeout_seconds:.0f} s")
+            time.sleep(_POLL_SECONDS)
+
+    def all_adopted(self, round_number: int) -> bool:
+        """Whether every site has judged a round's model."""
+        return all(self._network.sites[slug].node.says(f"round={round_number}", "model.judged") for slug in net.SITES)
+
+    def replay(self) -> list[str]:
+        """What ``fedrx audit replay`` says."""
+        network = self._network
+        names = [option for slug in (*network.sites, net.AGGREGATOR) for option in ("--name", slug)]
+        said = network.run(
+            "audit", "replay", "--deployment", network.deployment, "--rpc", network.chain.url,
+            "--ipfs", network.kubo.rpc_url, "--auditor-key", network.folder / "auditor" / "keystore.json",
+            "--passphrase-file", network.passphrase_file, "--declare", "--lineage", net.LINEAGE, *names,
+        )  # fmt: skip
+        return said.strip().splitlines()
+
+    def scores(self, data: DemoData) -> list[tuple[str, Score]]:
+        """Global, local-only and zero-shot accuracy on the test words."""
+        from scripts.demo.measure import Judge  # noqa: PLC0415 - torch loads for seconds
+
+        judge = Judge(data.test_words, data.lexicon)
+        lineage = self.lineage()
+        genesis = self._network.folder / "governor" / f"genesis-{net.LINEAGE}.safetensors"
+        models = self._network.sites[net.SITES[0]].folder / "models"
+        plans = [self._plan(view) for view in self.rounds()]
+        rows = [("zero-shot english_g2", judge.zero_shot()), ("round 0 (rendered names)", judge.file(genesis))]
+        for slug in net.SITES:
+            site = self._network.sites[slug]
+            rows.append((f"local only: {slug}", judge.local_only(site.config, genesis, plans, int(time.time()))))
+        head = models / f"{lineage.head_digest.hex()}.safetensors"
+        rows.append((f"global model, round {lineage.head_round}", judge.file(head)))
+        return rows
+
+    def costs(self) -> list[tuple[str, int, int, int]]:
+        """(call, times, mean gas, mean bytes given to IPFS) from the chain's receipts and the sites' sent lists."""
+        gas: dict[str, list[int]] = defaultdict(list)
+        for located in self._follower.events:
+            label = _CALLS.get(type(located.event))
+            if label is not None:
+                receipt = self._network.chain.rpc("eth_getTransactionReceipt", str(located.position.tx_hash))
+                gas[label].append(int(receipt["gasUsed"], 16))
+        sizes: list[int] = []
+        for slug in net.SITES:
+            items = json.loads(self._network.run("node", "sent", "--json", "-c", self._network.sites[slug].config))
+            sizes += [item["bytes"] for item in items if item["what"] == "sealed update"]
+        sealed = sum(sizes) // len(sizes) if sizes else 0
+        return [
+            (label, len(used), sum(used) // len(used), sealed if label == _CALLS[ev.UpdateRegistered] else 0)
+            for label, used in gas.items()
+        ]
+
+    def _plan(self, view: RoundView) -> RoundPlan:
+        path = self._network.folder / f"plan-{view.opened.round}.json"
+        from gateways.block_store import KuboBlockStore  # noqa: PLC0415
+
+        store = KuboBlockStore(self._network.kubo.rpc_url)
+        store.fetch(view.opened.plan_cid, path, max_bytes=4 << 20, timeout_seconds=_FETCH_SECONDS)
+        return parse_plan(path.read_bytes())
+
+    def _outcome(self, number: int) -> object | None:
+        view = self.lineage().rounds.get(number)
+        return None if view is None else view.outcome
+
+
+_CALLS: dict[type, str] = {
+    ev.ConsentRootPublished: "publish consent root",
+    ev.ConsentWithdrawn: "withdraw consents",
+    ev.RoundKeyAnnounced: "announce round key",
+    ev.RoundOpened: "open round",
+    ev.UpdateRegistered: "register update",
+    ev.RoundFinalized: "attest (finalising vote)",
+}
+
+
+def last_screen(
+    screen: Screen, watcher: Watcher, scores: list[tuple[str, Score]], replay: list[str], data: DemoData, *, keep: bool
+) -> None:
+    """Everything that a visitor came for."""
+    console = screen.console
+    console.rule("What happened")
+    console.print(verdict_table(watcher.rounds(), watcher.names))
+    console.print(accuracy_table(scores, f"Read right of {scores[0][1].total} test words ({data.says})"))
+    console.print(cost_table(watcher.costs()))
+    console.print(time_table(screen.spent))
+    console.print(f"[bold green]{replay[-1]}[/bold green]", highlight=False)
+    console.print(f"{data.note} The whole demo took {screen.seconds:.0f} s.", highlight=False)
+    network = watcher._network  # noqa: SLF001
+    where = f"--deployment {network.deployment} --rpc {network.chain.url}"
+    node = network.sites[net.SITES[0]].config
+    fedrx = ".venv/bin/fedrx"
+    commands = [
+        (f"{fedrx} audit trail {where}", "everything that happened, in plain sentences"),
+        (f"{fedrx} audit availability {where} --ipfs {network.kubo.rpc_url}", "every CID and who holds it"),
+        (f"{fedrx} node status -c {node}", "how a site stands and why"),
+        (f"{fedrx} node sent -c {node}", "everything that left the site"),
+        (f"{fedrx} node read PAGE.png -c {node}", "read a page with the global model"),
+    ]
+    console.print(further(commands, kept=keep))

@@ -1,0 +1,197 @@
+"""The commands as an auditor runs them: the real contract on a Hardhat chain, and real Kubo cores."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from typer.testing import CliRunner
+
+from audit.auditor_keys import NewAuditorKey, make_auditor_key, open_auditor_keys
+from audit.commands import app
+from protocol import ledger_calls as calls
+from protocol import ledger_events as ev
+from protocol.deployment import encode_deployment
+from protocol.errors import FederationError
+from protocol.identifiers import digest_of
+from protocol.result import encode_verdicts, make_verdicts, verdicts_root
+from protocol.verdicts import VerdictCode
+from tests.aggregator.network import Network
+from tests.fixtures_chain import ContractWorld
+from tests.fixtures_ipfs import IPFSSwarm
+
+PASSPHRASE = b"several long words"
+
+
+@dataclass
+class Answer:
+    code: int
+    stdout: str
+    stderr: str
+
+
+def command(*arguments: str) -> Answer:
+    """A command in this process; its failure as ``main`` would end it."""
+    with capture_logs():
+        result = CliRunner().invoke(app, list(arguments))
+    if isinstance(result.exception, FederationError):
+        return Answer(result.exception.exit_code, result.stdout, f"{result.stderr}{result.exception}\n")
+    return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+def process(*arguments: str) -> Answer:
+    line = [sys.executable, "-m", "audit", *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Auditor:
+    """An auditor's machine: files, and the commands."""
+
+    folder: Path
+    contract: ContractWorld
+    key: NewAuditorKey
+
+    def run(self, name: str, *arguments: str, how: Callable[..., Answer] = command) -> Answer:
+        where = ["--deployment", str(self.folder / "deployment.json"), "--rpc", self.contract.chain.url]
+        return how(name, *where, *arguments)
+
+    @property
+    def with_key(self) -> list[str]:
+        return ["--auditor-key", str(self.key.keystore), "--passphrase-file", str(self.folder / "passphrase")]
+
+
+@pytest.fixture
+def auditor(contract: ContractWorld, tmp_path: Path) -> Auditor:
+    folder = tmp_path / "auditor"
+    key = make_auditor_key(folder, PASSPHRASE)
+    (folder / "passphrase").write_bytes(PASSPHRASE + b"\n")
+    (folder / "passphrase").chmod(0o600)
+    (folder / "deployment.json").write_bytes(encode_deployment(contract.deployment))
+    return Auditor(folder, contract, key)
+
+
+def network_with(auditor: Auditor, ipfs_swarm: IPFSSwarm, folder: Path, **options: Any) -> Network:
+    network = Network(
+        folder, world=auditor.contract, make_store=lambda: ipfs_swarm.here_store, auditor=False, sites=4, **options
+    )
+    auditor.contract.ledger(auditor.key.account)  # funds it
+    public = auditor.key.public_key_file.read_bytes()
+    published = calls.PublishAuditorKey(auditor.key.account, auditor.key.key_digest, network.put(public))
+    network.governor.send(published)
+    member = network.members[0]
+    member.start()
+    member.settle()
+    return network
+
+
+@pytest.mark.slow
+@pytest.mark.chain
+@pytest.mark.ipfs
+def test_an_auditor_recomputes_the_rounds_of_a_real_network(
+    auditor: Auditor, ipfs_swarm: IPFSSwarm, tmp_path: Path
+) -> None:
+    network = network_with(auditor, ipfs_swarm, tmp_path, max_rounds=2)
+    for _ in range(2):
+        network.register_all()
+        network.members[0].settle()
+    ipfs = ["--ipfs", f"{ipfs_swarm.there.rpc_url},{ipfs_swarm.here.rpc_url}"]
+    done = auditor.run("replay", *ipfs, *auditor.with_key, "--declare", "--lineage", "tests", how=process)
+    assert done.code == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "2 of 2 global models recomputed, same bytes"
+    assert "declared the use of key 1 on tests, rounds 1 to 2" in done.stderr
+    uses = [e.event for e in network.governor.events(0, network.governor.head().number)]
+    assert [use for use in uses if isinstance(use, ev.AuditorKeyUsed)] == [
+        ev.AuditorKeyUsed(1, network.lineage_id, 1, 2)
+    ]
+
+    joined = ["--swarm-key", str(ipfs_swarm.swarm_key), "--peer", ipfs_swarm.here.peer_addresses[0]]
+    done = auditor.run("replay", *joined, "--json", how=process)
+    assert done.code == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["same"], last["global_models"], last["global_models_recomputed"]) == (True, 2, 0)
+
+    done = auditor.run("trail", "--name", "site-1", "--site", "site-1", "--kind", "update-registered", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["site"], row["round"]) for row in rows] == [("site-1", 1), ("site-1", 2)]
+    assert "round 2 of tests is final: 4 of 4 updates accepted" in auditor.run("trail", "--name", "tests").stdout
+
+    done = auditor.run("availability", "--ipfs", ipfs_swarm.here.rpc_url, "--read", "--name", "tests")
+    assert done.code == 0, done.stdout + done.stderr
+    assert "global model, tests round 2" in done.stdout
+
+
+@pytest.mark.chain
+@pytest.mark.ipfs
+def test_a_lying_aggregator_and_a_lost_envelope_are_found_on_a_real_network(
+    auditor: Auditor, ipfs_swarm: IPFSSwarm, tmp_path: Path
+) -> None:
+    network = network_with(auditor, ipfs_swarm, tmp_path, max_rounds=1)
+    network.register_all()
+    view = network.round(1)
+    (key,) = open_auditor_keys(auditor.key.keystore, PASSPHRASE).keys
+    assert key.public_key() in {recipient.public_key for recipient in network.plan(view).recipients}
+    verdicts = make_verdicts(view.registrations, {2: VerdictCode.NORM_TOO_LARGE})
+    model = network.put(network.model)
+    lie = calls.AttestResult(
+        network.lineage_id,
+        1,
+        view.opened.parent_digest,
+        model,
+        digest_of("server-state", b""),
+        verdicts_root(verdicts),
+        network.put(encode_verdicts(view.round_id, verdicts)),
+        0b1011,
+        bytes([0, 0, VerdictCode.NORM_TOO_LARGE, 0]),
+    )
+    network.members[0].ledger.send(lie)
+    lost = view.registrations[3].event.envelope_cid
+    done = auditor.run("replay", "--ipfs", ipfs_swarm.here.rpc_url, *auditor.with_key)
+    assert done.code == 11, done.stderr
+    assert "90 norm too large on chain, but the rules give 0 accepted" in done.stdout
+    assert "different (model)" in done.stdout
+    assert "is not declared on chain" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("the replay found ")
+
+    nowhere = auditor.run("availability", "--ipfs", "http://127.0.0.1:9")
+    assert nowhere.code == 11
+    assert str(lost) in nowhere.stdout
+    assert "no answer" in nowhere.stdout
+
+
+def test_keygen_prints_what_the_governor_needs(tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    words.write_bytes(PASSPHRASE)
+    words.chmod(0o600)
+    arguments = ["keygen", "--out", str(tmp_path / "out"), "--passphrase-file", str(words)]
+    made = json.loads(command(*arguments, "--json").stdout)
+    assert Path(made["public_key_file"]).stat().st_size == 1216
+    assert made["account"] in command(*arguments).stdout
+    words.chmod(0o644)
+    refused = command(*arguments)
+    assert refused.code == 2
+    assert "chmod 600" in refused.stderr
+
+
+def test_mistakes_of_the_operator_are_one_line_and_exit_2(tmp_path: Path) -> None:
+    where = ["--deployment", str(tmp_path / "none.json"), "--rpc", "http://127.0.0.1:9"]
+    for arguments in (["replay", *where], ["trail", *where, "--kind", "nonsense"], ["replay", *where, "--declare"]):
+        done = command(*arguments)
+        assert done.code == 2
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_module_runs_as_a_process_and_turns_a_failure_into_its_exit_code(tmp_path: Path) -> None:
+    done = process("trail", "--deployment", str(tmp_path / "none.json"), "--rpc", "http://127.0.0.1:9")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith("fedrx audit: the deployment file")

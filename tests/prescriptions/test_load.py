@@ -1,0 +1,183 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prescriptions import quarantine
+from prescriptions.load import LoadLimits, load_bytes, load_pages
+from protocol.errors import PrescriptionError, QuarantinedError
+
+
+def encoded(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def drawing(width=60, height=40):
+    return Image.fromarray(np.add.outer(np.arange(height), np.arange(width)).astype(np.uint8))
+
+
+def png_that_claims(width, height):
+    """A well-formed header of 33 bytes in front of almost no data."""
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+    )
+
+
+def pdf(*objects, trailer=b""):
+    body, offsets = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    size = len(objects) + 1
+    return body + (
+        b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF\n"
+        % (size, table, size, trailer, len(body))
+    )
+
+
+def encrypted_pdf():
+    """The standard security handler with a user key that the empty password does not open."""
+    lock = b"<< /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>" % (b"4f" * 32, b"55" * 32)
+    return pdf(
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>",
+        lock,
+        trailer=b"/Encrypt 4 0 R /ID [<00112233445566778899aabbccddeeff> <00112233445566778899aabbccddeeff>]",
+    )
+
+
+PNG = encoded(drawing(), "PNG")
+PDF = encoded(drawing().convert("RGB"), "PDF", resolution=200)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(b"", quarantine.EMPTY_FILE, id="empty"),
+        pytest.param(b"GIF89a" + bytes(40), quarantine.UNSUPPORTED_TYPE, id="gif"),
+        pytest.param(b"<svg onload='x'/>", quarantine.UNSUPPORTED_TYPE, id="svg"),
+        pytest.param(PNG[: len(PNG) // 2], quarantine.CORRUPT, id="png cut short"),
+        pytest.param(PNG[:40] + b"\xff" * 40 + PNG[80:], quarantine.CORRUPT, id="png with wrong bytes"),
+        pytest.param(encoded(drawing(), "JPEG")[:200], quarantine.CORRUPT, id="jpeg cut short"),
+        pytest.param(b"%PDF-1.7\nnothing", quarantine.CORRUPT, id="pdf without objects"),
+        pytest.param(encrypted_pdf(), quarantine.PASSWORD_PROTECTED, id="encrypted pdf"),
+    ],
+)
+def test_a_bad_file_is_quarantined_with_its_reason(content, reason):
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(content)
+    assert caught.value.reason == reason
+
+
+def test_an_image_of_200_megapixels_is_refused_from_its_header():
+    # 128 MiB of address space could not hold a tenth of the 600 MB that decoding would take.
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(png_that_claims(20_000, 10_000), LoadLimits(max_memory_bytes=128 * 2**20))
+    assert caught.value.reason == quarantine.TOO_MANY_PIXELS
+    assert "20000 x 10000" in str(caught.value)
+
+
+def test_a_file_over_the_size_limit_is_refused_before_it_is_read():
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(PNG, LoadLimits(max_bytes=len(PNG) - 1))
+    assert caught.value.reason == quarantine.TOO_LARGE_FILE
+
+
+def test_a_pdf_with_too_many_pages_is_refused():
+    page = drawing().convert("RGB")
+    four_pages = encoded(page, "PDF", save_all=True, append_images=[page] * 3)
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(four_pages, LoadLimits(max_pages=3))
+    assert caught.value.reason == quarantine.TOO_MANY_PAGES
+
+
+def test_a_decoder_that_hangs_quarantines_the_file():
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(PNG, LoadLimits(timeout_seconds=0.01))
+    assert caught.value.reason == quarantine.DECODER_TIMEOUT
+
+
+def test_a_decoder_that_runs_out_of_memory_quarantines_the_file():
+    large = encoded(Image.new("RGB", (6000, 6000)), "PNG", compress_level=1)
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(large, LoadLimits(max_memory_bytes=160 * 2**20))
+    assert caught.value.reason == quarantine.DECODER_FAILED
+
+
+def test_a_file_that_is_not_there_is_an_error_and_no_quarantine(tmp_path):
+    with pytest.raises(PrescriptionError, match="cannot be opened") as caught:
+        load_pages(tmp_path / "none.png")
+    assert not isinstance(caught.value, QuarantinedError)
+
+
+def test_the_type_is_told_by_content_and_not_by_suffix(tmp_path):
+    (tmp_path / "page.pdf").write_bytes(PNG)
+    (page,) = load_pages(tmp_path / "page.pdf")
+    assert np.array_equal(page.pixels, np.asarray(drawing()))
+
+
+def test_a_pdf_gives_its_pages_at_200_dots_per_inch_in_order():
+    content = encoded(Image.new("RGB", (80, 50), "white"), "PDF", resolution=200, save_all=True,
+                      append_images=[Image.new("RGB", (30, 90), "black")])  # fmt: skip
+    pages = load_bytes(content)
+    # PDFium rounds a part of a pixel up.
+    assert [(page.number, *page.pixels.shape) for page in pages] == [
+        (1, 50, 80, 3), (2, pytest.approx(90, abs=1), pytest.approx(30, abs=1), 3)]  # fmt: skip
+    assert pages[0].pixels.mean() > 250
+    assert pages[1].pixels.mean() < 5
+
+
+def test_a_pdf_page_of_any_size_is_rendered_within_the_longest_side():
+    huge = pdf(
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 14400 7200] >>",
+    )
+    (page,) = load_bytes(huge, LoadLimits(max_side=1000))
+    assert page.pixels.shape == (500, 1000, 3)
+
+
+def test_the_same_pixels_in_another_container_have_the_same_digest():
+    exif = Image.Exif()
+    exif[0x010E] = "another description"
+    one, other, different = (
+        load_bytes(content)[0].digest
+        for content in (PNG, encoded(drawing(), "PNG", exif=exif, compress_level=0), encoded(drawing(61), "PNG"))
+    )
+    assert one == other != different
+
+
+def test_the_orientation_of_exif_is_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
+    (page,) = load_bytes(encoded(drawing(), "PNG", exif=exif))
+    assert np.array_equal(page.pixels, np.rot90(np.asarray(drawing()), -1))
+
+
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_every_usual_pixel_format_becomes_grey_or_rgb(mode):
+    white = {"1": 1, "LA": (255, 0), "P": 255, "RGBA": (0, 0, 0, 0), "CMYK": (0, 0, 0, 0), "I;16": 65535}[mode]
+    image = Image.new(mode, (8, 6), white)
+    if mode == "P":
+        image.putpalette([255] * 768)
+    (page,) = load_bytes(encoded(image, "JPEG" if mode == "CMYK" else "PNG"))
+    assert page.pixels.shape[:2] == (6, 8)
+    assert page.pixels.min() >= 250
+
+
+def test_pages_are_read_only():
+    (page,) = load_bytes(PNG)
+    with pytest.raises(ValueError, match="read-only"):
+        page.pixels[0, 0] = 0
