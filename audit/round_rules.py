@@ -17,11 +17,11 @@ from protocol.ledger_events import LocatedEvent, Position
 from protocol.ports import ChainIdentity
 from protocol.round import RoundState
 from protocol.verdicts import VerdictCode
+from protocol.verification import COMMITMENT_SCHEME
 
 _MIN_ACCEPTED_FLOOR = 3
 _MAX_SELECTED = 256
 _MAX_WEIGHT = 1 << 20
-_COMMITMENT_SCHEME = 1
 
 
 class RuleBook:
@@ -130,7 +130,7 @@ class RuleBook:
         self._envelopes[event.site_id].add(event.envelope_digest)
         if not 1 <= event.weight <= _MAX_WEIGHT:
             yield f"{who} has the weight {event.weight}"
-        if event.commitment_scheme != _COMMITMENT_SCHEME:
+        if event.commitment_scheme != COMMITMENT_SCHEME:
             yield f"{who} names the commitment scheme {event.commitment_scheme}"
         try:
             history.check_consent(Registration(event, at), view)
@@ -169,7 +169,7 @@ def _lineage_created(history: History, event: ev.LineageCreated) -> Iterator[str
         yield "the lineage was created twice"
     if history.sealed is not None:
         yield "the lineage was created after the suite was sealed"
-    if event.commitment_scheme != _COMMITMENT_SCHEME:
+    if event.commitment_scheme != COMMITMENT_SCHEME:
         yield f"the lineage names the commitment scheme {event.commitment_scheme}"
 
 

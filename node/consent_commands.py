@@ -29,6 +29,7 @@ from node.site import Site, open_site
 from node.store_receipts import StoredReceipt
 from protocol.canonical_json import encode, parse
 from protocol.consent import DUO_PURPOSES, SignedReceipt, encode_receipt
+from protocol.errors import ConfigError
 from protocol.ports import ChainIdentity
 
 consent_app = typer.Typer(no_args_is_help=True, help="What patients agreed to, and withdrawals.")
@@ -36,6 +37,7 @@ witness_app = typer.Typer(no_args_is_help=True, help="Staff members who witness 
 consent_app.add_typer(witness_app, name="witness")
 
 Patient = Annotated[str, typer.Argument(help="The site's identifier of the patient.")]
+Patients = Annotated[list[str], typer.Argument(help="The site's identifiers of the patients.")]
 _PURPOSE_HELP = "Purpose, repeatable: " + "; ".join(f"{code} {text}" for code, text in sorted(DUO_PURPOSES.items()))
 
 
@@ -48,7 +50,7 @@ class MethodChoice(StrEnum):
 
 @consent_app.command()
 def grant(
-    patient: Patient,
+    patients: Patients,
     witness: Annotated[str, typer.Option(help="Staff member who was present and signs.")],
     asked_by: Annotated[str, typer.Option(help="Staff member who asked.")],
     purpose: Annotated[list[str], typer.Option(help=_PURPOSE_HELP)] = list(DEFAULT_PURPOSES),  # noqa: B006
@@ -59,24 +61,28 @@ def grant(
     receipt: Annotated[Path | None, typer.Option(help="Write the patient's copy of the signed receipt here.")] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Records a consent: the witness's key signs a receipt, which stays at the site."""
+    """Records consents: for each patient the witness's key signs a receipt, which stays at the site."""
+    if receipt is not None and len(patients) > 1:
+        raise ConfigError("one file cannot hold several receipts", hint="record one patient at a time with --receipt")
     with open_site(config) as site:
-        tongue = language or site.settings.consent.language
-        agreed = Grant(
-            patient=patient,
-            purposes=tuple(purpose),
-            notice=shipped_notice(tongue) if notice is None else load_notice(notice, tongue),
-            method=method.value,
-            asked_by=asked_by,
-            witness=witness,
-            validity_days=site.settings.consent.validity_days if days is None else days,
-        )
-        signed = _desk(site).grant(agreed, int(time.time()))
-        if receipt is not None:
-            write_atomically(receipt, patient_copy(signed, site.identity))
-    out.print(f"receipt {signed.receipt.receipt_id}", soft_wrap=True)
-    talk.print(f"in force until {day_of(signed.receipt.expires_at)}")
-    if not TRAINING_PURPOSES & set(signed.receipt.purposes):
+        desk, tongue = _desk(site), language or site.settings.consent.language
+        text = shipped_notice(tongue) if notice is None else load_notice(notice, tongue)
+        for patient in patients:
+            agreed = Grant(
+                patient=patient,
+                purposes=tuple(purpose),
+                notice=text,
+                method=method.value,
+                asked_by=asked_by,
+                witness=witness,
+                validity_days=site.settings.consent.validity_days if days is None else days,
+            )
+            signed = desk.grant(agreed, int(time.time()))
+            if receipt is not None:
+                write_atomically(receipt, patient_copy(signed, site.identity))
+            out.print(f"receipt {signed.receipt.receipt_id}", soft_wrap=True)
+            talk.print(f"in force until {day_of(signed.receipt.expires_at)}")
+    if not TRAINING_PURPOSES & set(purpose):
         talk.print(f"no word trains under it: that takes {' or '.join(sorted(TRAINING_PURPOSES))}", soft_wrap=True)
 
 

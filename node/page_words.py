@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from node.proposal import Candidate, Proposal
+from node.proposal import Candidate, Proposal, Whereabouts
 from node.store_pages import NewPage, NewWord
 from prescriptions.words import encode_png
 
@@ -29,11 +29,12 @@ def page_to_store(reading: PageReading, *, page_number: int, file_name: str) -> 
         engine=reading.engine,
         hospital=prescription.hospital or "",
         patient_name=prescription.patient_name or "",
-        words=tuple(_word(reading.words[line.word_index], line) for line in prescription.lines),
+        words=tuple(_word(reading.words[line.word_index], line, file_name, page_number) for line in prescription.lines),
     )
 
 
-def _word(word: ReviewWord, line: MedicineLine) -> NewWord:
+def _word(word: ReviewWord, line: MedicineLine, file_name: str, page_number: int) -> NewWord:
+    box = word.crop.box
     proposal = Proposal(
         text=word.text,
         confidence=word.confidence,
@@ -42,6 +43,7 @@ def _word(word: ReviewWord, line: MedicineLine) -> NewWord:
         form=_text(line.form),
         frequency=_text(line.frequency),
         flags=line.flags,
+        where=Whereabouts(file_name, page_number, (box.left, box.top, box.right, box.bottom)),
     )
     return NewWord(encode_png(word.crop.pixels), proposal)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from prescriptions.understand import UNKNOWN_MEDICINE
-from protocol.canonical_json import JSONValue, encode, expect_list, expect_object, expect_str, parse
+from protocol.canonical_json import JSONValue, encode, expect_int, expect_list, expect_object, expect_str, parse
 from protocol.errors import MalformedError
 
-_KEYS = frozenset({"text", "confidence", "candidates", "strength", "form", "frequency", "flags"})
+_KEYS = frozenset({"text", "confidence", "candidates", "strength", "form", "frequency", "flags", "where"})
 _CANDIDATE_KEYS = frozenset({"name", "score"})
 
 
@@ -21,6 +21,18 @@ class Candidate:
     name: str
     score: float
     """Likeness of the read text and the name, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a word stands."""
+
+    file: str
+    """Name of the imported file, without its folder."""
+    page: int
+    """1-based within the file."""
+    box: tuple[int, int, int, int]
+    """Left, top, right, bottom in pixels of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,8 @@ class Proposal:
     """Read beside the word, or empty."""
     flags: tuple[str, ...]
     """What a person should look at, such as a strength that the lexicon does not know for the medicine."""
+    where: Whereabouts
+    """So that a person finds the word on the paper."""
 
     @property
     def label(self) -> str:
@@ -65,6 +79,11 @@ def encode_proposal(proposal: Proposal) -> bytes:
             "form": nfc(proposal.form),
             "frequency": nfc(proposal.frequency),
             "flags": [nfc(flag) for flag in proposal.flags],
+            "where": {
+                "file": nfc(proposal.where.file),
+                "page": proposal.where.page,
+                "box": list(proposal.where.box),
+            },
         }
     )
 
@@ -85,7 +104,17 @@ def parse_proposal(data: bytes) -> Proposal:
         form=expect_str(fields["form"]),
         frequency=expect_str(fields["frequency"]),
         flags=tuple(expect_str(flag) for flag in expect_list(fields["flags"])),
+        where=_whereabouts(fields["where"]),
     )
+
+
+def _whereabouts(value: JSONValue) -> Whereabouts:
+    fields = expect_object(value, frozenset({"file", "page", "box"}))
+    sides = [expect_int(side) for side in expect_list(fields["box"])]
+    if len(sides) != 4:
+        raise MalformedError("a box has four sides")
+    left, top, right, bottom = sides
+    return Whereabouts(expect_str(fields["file"]), expect_int(fields["page"], low=1), (left, top, right, bottom))
 
 
 def nfc(text: str) -> str:

@@ -14,7 +14,7 @@ from protocol.errors import ConfigError
 
 OUT_COLUMNS = (
     "word", "action", "label", "picture", "read", "proposal", "candidates", "certainty", "strength", "form",
-    "frequency", "flags",
+    "frequency", "flags", "file", "page", "box",
 )  # fmt: skip
 IN_COLUMNS = ("word", "action", "label")
 MAX_SHEET_BYTES = 32 << 20
@@ -38,7 +38,8 @@ def sheet_of(words: Iterable[StoredWord], pictures: Mapping[bytes, str]) -> str:
         row = (
             word.word_id.hex(), _ACTION_OF.get(word.status, ""), word.label, pictures.get(word.word_id, ""),
             proposal.text, proposal.label, candidates, f"{proposal.certainty:.2f}", proposal.strength, proposal.form,
-            proposal.frequency, "|".join(proposal.flags),
+            proposal.frequency, "|".join(proposal.flags), proposal.where.file, str(proposal.where.page),
+            " ".join(map(str, proposal.where.box)),
         )  # fmt: skip
         writer.writerow([row[0], row[1], row[2], *map(_inert, row[3:])])
     return stream.getvalue()

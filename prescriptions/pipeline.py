@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prescriptions.reading import PageReader, ReadWord
     from protocol.identifiers import Digest
 
-_LEGIBLE = 0.75
+_LONG_WORD = 4
 _FEWEST_CHARACTERS = 3
 _OTHER_TURNS = (2, 1, 3)
 
@@ -90,18 +90,27 @@ def _read_upright(
     """The page in the direction in which most of it is legible; others are tried only where the first is poor."""
     prepared = prepare(page.pixels, settings)
     words = reader.read(prepared.grey)
-    if not words or _mean_confidence(words) >= _LEGIBLE:
+    if not words or not _looks_turned(words, reader.turned_below):
         return prepared, words
     tried = [(prepared, words)]
     for turns in _OTHER_TURNS:
         turned = prepare(page.pixels, settings, quarter_turns=turns)
         tried.append((turned, reader.read(turned.grey)))
-    return max(tried, key=lambda pair: _legible_characters(pair[1]))
+    return max(tried, key=lambda pair: _legibility(pair[1]))
 
 
-def _mean_confidence(words: tuple[ReadWord, ...]) -> float:
-    return _legible_characters(words) / max(1, sum(len(word.text) for word in words))
+def _looks_turned(words: tuple[ReadWord, ...], turned_below: float) -> bool:
+    """Engines turn tall boxes and may read them: then not the confidence but the words' shape betrays the page."""
+    characters = sum(len(word.text) for word in words)
+    mean_confidence = sum(word.confidence * len(word.text) for word in words) / characters
+    standing = [_stands(word) for word in words if len(word.text) >= _LONG_WORD]
+    return mean_confidence < turned_below or 2 * sum(standing) > len(standing)
 
 
-def _legible_characters(words: tuple[ReadWord, ...]) -> float:
-    return sum(word.confidence**2 * len(word.text) for word in words)
+def _legibility(words: tuple[ReadWord, ...]) -> float:
+    """How much is read and how surely; the square prefers few sure words to many doubtful ones."""
+    return sum(word.confidence**2 * len(word.text) for word in words if not _stands(word))
+
+
+def _stands(word: ReadWord) -> bool:
+    return len(word.text) >= _LONG_WORD and word.box.height > word.box.width

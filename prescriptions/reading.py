@@ -34,6 +34,11 @@ class PageReader(Protocol):
         """The engine and its version, such as ``rapidocr 3.10.0``."""
         ...
 
+    @property
+    def turned_below(self) -> float:
+        """Mean confidence of a page, 0 to 1, below which it probably lies on its side or upside down."""
+        ...
+
     def read(self, image: NDArray[np.uint8]) -> tuple[ReadWord, ...]:
         """The words of a grey picture, uint8 [height, width], by line and then from left to right.
 

@@ -66,6 +66,80 @@ def write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: I
     return Box(*(float(value) for value in draw.textbbox(at, text, font=font, anchor="ls")))
 
 
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """How one writer bends a font on one page; the same font never looks the same twice."""
+
+    slant: float
+    """Sideways shift for every pixel upwards."""
+    squeeze: float
+    """Width against the font's own."""
+    wobble: float
+    """Displacement of strokes against the height of small letters."""
+    thickness: int
+    """Of the strokes: -1 thinner, 0 as the font is, 1 thicker."""
+
+
+def take_pen(rng: np.random.Generator) -> Hand:
+    """A writer's habits for one page."""
+    return Hand(
+        slant=float(rng.uniform(-0.2, 0.45)),
+        squeeze=float(rng.uniform(0.62, 1.0)),
+        wobble=float(rng.uniform(0.1, 0.24)),
+        thickness=int(rng.choice([-1, 0, 0, 1])),
+    )
+
+
+def write_by_hand(canvas: Image.Image, at: tuple[float, float], text: str, font: ImageFont.FreeTypeFont,
+                  ink: tuple[int, int, int], hand: Hand, rng: np.random.Generator, *, care: float = 0.0) -> Box:  # fmt: skip
+    """Writes with the baseline at ``at`` and bends what is written; returns the box of the ink.
+
+    Args:
+        canvas: RGB; drawn upon.
+        at: Left end of the baseline.
+        text: One word.
+        font: From ``load_hand``.
+        ink: RGB.
+        hand: The writer.
+        rng: Where every random number comes from.
+        care: 0 for a hurried word, 1 for the font as it is; prescribers write doses with more care than names.
+    """
+    left, top, right, bottom = font.getbbox(text, anchor="ls")
+    small = float(np.ptp(np.asarray(font.getbbox("x"))[[1, 3]]))
+    edge = int(1.2 * small) + 6
+    mask = Image.new("L", (int(right - left) + 2 * edge, int(bottom - top) + 2 * edge))
+    ImageDraw.Draw(mask).text((edge - left, edge - top), text, font=font, fill=255, anchor="ls")
+    bent = _bend(np.asarray(mask), edge - top, small, hand, rng, 1 - care)
+    x, y = round(at[0] - edge + left), round(at[1] - (edge - top))
+    canvas.paste(ink, (x, y), Image.fromarray(bent))
+    rows, columns = np.flatnonzero((bent > 90).any(axis=1)), np.flatnonzero((bent > 90).any(axis=0))
+    return Box(float(x + columns[0]), float(y + rows[0]), float(x + columns[-1] + 1), float(y + rows[-1] + 1))
+
+
+def _bend(mask: NDArray[np.uint8], baseline: float, small: float, hand: Hand, rng: np.random.Generator,
+          haste: float) -> NDArray[np.uint8]:  # fmt: skip
+    """Slants, squeezes, wobbles and fades a word's ink."""
+    height, width = mask.shape
+    grid = (max(3, round(width / (0.9 * small))), max(3, round(height / (0.9 * small))))
+    sway, fade = (
+        cv2.resize(rng.standard_normal((grid[1], grid[0], 2), dtype=np.float32), (width, height),
+                   interpolation=cv2.INTER_CUBIC)
+        for _ in range(2)
+    )  # fmt: skip
+    reach = hand.wobble * small * haste
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    squeeze = 1 - (1 - hand.squeeze) * haste
+    source_x = (x - width / 2 + hand.slant * haste * (y - baseline)) / squeeze + width / 2 + reach * sway[..., 0]
+    source_y = y + reach * sway[..., 1]
+    bent = cv2.remap(mask, source_x.astype(np.float32), source_y.astype(np.float32), cv2.INTER_LINEAR)
+    if hand.thickness:
+        change = cv2.erode if hand.thickness < 0 else cv2.dilate
+        changed = change(bent, np.ones((2, 2), np.uint8))
+        bent = cv2.addWeighted(bent, 0.45, changed, 0.55, 0)
+    pressure = np.clip(0.86 + 0.16 * fade[..., 0] * haste, 0.45, 1)
+    return (bent * pressure).astype(np.uint8)
+
+
 def scribble(draw: ImageDraw.ImageDraw, at: tuple[float, float], ink: tuple[int, int, int],
              rng: np.random.Generator) -> None:  # fmt: skip
     """A signature: one wandering line."""
@@ -114,12 +188,13 @@ def photograph(image: Image.Image, rng: np.random.Generator, *, light: float, gr
 
 def draw_word(fonts: Path, family: str, text: str, rng: np.random.Generator) -> Image.Image:
     """One handwritten word as a grey crop with a narrow margin."""
-    font = load_hand(fonts, family, int(rng.integers(13, 22)))
+    font = load_hand(fonts, family, int(rng.integers(13, 21)))
     left, top, right, bottom = font.getbbox(text, anchor="ls")
-    margin = 26
+    margin = 60
     paper = int(rng.integers(225, 253))
     canvas = Image.new("RGB", (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), (paper,) * 3)
-    box = write(ImageDraw.Draw(canvas), (margin - left, margin - top), text, font, INKS[rng.integers(len(INKS))])
+    ink = INKS[rng.integers(len(INKS))]
+    box = write_by_hand(canvas, (margin - left, margin - top), text, font, ink, take_pen(rng), rng)
     canvas, (box,) = turn(canvas, float(rng.uniform(-2.5, 2.5)), [box], (paper,) * 3)
     canvas = photograph(canvas, rng, light=float(rng.uniform(0, 0.25)), grain=float(rng.uniform(1, 6)))
     edge = int(rng.integers(2, 8))

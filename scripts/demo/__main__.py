@@ -96,7 +96,7 @@ def prepare(screen: Screen, network: net.DemoNetwork, data: DemoData, fonts: Pat
             for future in waiting:
                 future.result()
         network.run(
-            "node", "consent", "grant", "--patient", "P001", "--witness", net.WITNESS, "--asked-by", net.WITNESS,
+            "node", "consent", "grant", "P001", "--witness", net.WITNESS, "--asked-by", net.WITNESS,
             "-c", network.sites[net.HOSTILE].config,
         )  # fmt: skip
 

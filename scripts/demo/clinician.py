@@ -84,14 +84,13 @@ def decide(row: dict[str, str], words: Iterable[WrittenWord]) -> tuple[str, str]
 def grant_consents(network: DemoNetwork, site: DemoSite, pages: Path) -> int:
     """Records the consent of every patient in the manifest; returns how many."""
     patients = patients_of(pages)
-    options = [option for patient in patients for option in ("--patient", patient)]
-    network.run("node", "consent", "grant", *options, "--witness", WITNESS, "--asked-by", WITNESS, "-c", site.config)
+    network.run("node", "consent", "grant", *patients, "--witness", WITNESS, "--asked-by", WITNESS, "-c", site.config)
     return len(patients)
 
 
 def withdraw(network: DemoNetwork, site: DemoSite, patient: str) -> None:
     """A patient changes their mind."""
-    network.run("node", "consent", "withdraw", "--patient", patient, "-c", site.config)
+    network.run("node", "consent", "withdraw", patient, "-c", site.config)
 
 
 def patients_of(pages: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from gateways.key_ring.sealing import Argon2Cost
 from node.consent_desk import ConsentDesk, Grant
 from node.local_store import LocalStore
 from node.notice import shipped_notice
-from node.proposal import Candidate, Proposal
+from node.proposal import Candidate, Proposal, Whereabouts
 from node.review import ReviewDesk
 from node.sealed_files import SealedFiles
 from node.store_pages import NewPage, NewWord, add_page, ensure_original
@@ -98,7 +98,16 @@ def grant_of(patient: str, *purposes: str, days: int = 365, witness: str = "nurs
 
 
 def proposal_of(name: str, certainty: float = 0.9) -> Proposal:
-    return Proposal(name, certainty, (Candidate(name, 1.0),), "500 mg", "tablet", "1+0+1", ())
+    return Proposal(
+        name,
+        certainty,
+        (Candidate(name, 1.0),),
+        "500 mg",
+        "tablet",
+        "1+0+1",
+        (),
+        Whereabouts("page.png", 1, (10, 20, 110, 60)),
+    )
 
 
 def crop_of(name: str) -> bytes:

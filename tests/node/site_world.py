@@ -29,13 +29,13 @@ from node.local_training import Trainer
 from node.loop import NodeLoop
 from node.outbox import Outbox
 from node.parts import SiteParts
+from node.review import Decision
 from node.round_records import RoundRecords
 from node.sent import SentLog
 from node.settings import NodeSettings
 from node.store_pages import NewPage, NewWord, add_page, ensure_original
 from prescriptions.words import encode_png
 from protocol import ledger_calls as calls
-from protocol import ledger_events as ev
 from protocol.envelope import sealed_length
 from protocol.history import History, LineageView, RoundView
 from protocol.identifiers import CID, Digest, aggregator_id_of, digest_of, lineage_id_of, site_id_of
@@ -113,7 +113,7 @@ class SiteWorld:
         folder: The node's data folder.
         backbone: Shared by all restarts.
         settings: Changes to the node's settings.
-        root_first: Whether the site's own words and consents are there from the start.
+        words: Whether two patients' reviewed words and consents are there from the start.
     """
 
     folder: Path
@@ -160,7 +160,8 @@ class SiteWorld:
             original = ensure_original(transaction, patient, digest, NOW)
             new = NewPage(digest, 1, f"{page}.png", "rapidocr", "Popular Hospital", "Mrs Salma Khatun", crops)
             assert add_page(transaction, patient, new, original.file_id, NOW)
-        self.clinic.accept_all()
+        waiting = [Decision(word.word_id.hex(), "accept") for word in self.clinic.review.waiting()]
+        self.clinic.review.apply(waiting, "dr-khan", NOW)
         if consent:
             self.clinic.grant(patient, days=days, now=self.now)
 
@@ -410,4 +411,4 @@ class SiteWorld:
         return ledger
 
 
-__all__ = ["LINEAGE", "NAMES", "SITE_ID", "SiteWorld", "TinyBackbone", "ev"]
+__all__ = ["LINEAGE", "NAMES", "SITE_ID", "SiteWorld", "TinyBackbone"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.local_store import LocalStore, check_patient
-from node.proposal import Candidate, Proposal, encode_proposal, nfc, parse_proposal
+from node.proposal import Candidate, Proposal, Whereabouts, encode_proposal, nfc, parse_proposal
 from node.store_pages import known_files
 from node.store_sealing import Place, SealingKey
 from node.store_words import crop_png
@@ -198,6 +198,7 @@ def test_a_proposal_comes_back_as_it_was_stored(
         "",
         "bd",
         tuple(map(nfc, flags)),
+        Whereabouts("page.png", 1, (1, 2, 3, 4)),
     )
     assert parse_proposal(encode_proposal(proposal)) == proposal
 

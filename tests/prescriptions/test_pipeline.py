@@ -7,11 +7,10 @@ import pytest
 from paper import LINES, typed_page
 
 from prescriptions import quarantine
-from prescriptions.easyocr_reader import check_weights
+from prescriptions.easyocr_reader import EasyOCRReader, check_weights
 from prescriptions.lexicon import bundled_lexicon
 from prescriptions.page import page_of
 from prescriptions.pipeline import read_page
-from prescriptions.readers import make_reader
 from prescriptions.understand import UNKNOWN_STRENGTH
 from protocol.errors import PrescriptionError, QuarantinedError
 
@@ -58,6 +57,16 @@ def test_nothing_private_but_the_name_and_the_hospital_leaves_the_pipeline(typed
     assert not any(secret in repr(typed_reading) for secret in ("05551", "Mill", "61", "0100"))
 
 
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_page_on_its_side_is_read_all_the_same(rapidocr, typed_reading, turns):
+    turned = read_page(page_of(np.rot90(np.asarray(typed_page(LINES[2:5])), turns)), rapidocr, LEXICON)
+    assert summary(turned) == summary(typed_reading)[:1]
+    assert turned.prescription.patient_name == "Grace Walker"
+    (word,) = turned.words
+    assert word.crop.box.height > word.crop.box.width
+    assert word.crop.pixels.shape[1] > word.crop.pixels.shape[0]
+
+
 def test_a_page_upside_down_is_read_all_the_same(rapidocr, typed_reading):
     turned = read_page(page_of(np.ascontiguousarray(np.asarray(typed_page())[::-1, ::-1])), rapidocr, LEXICON)
     assert summary(turned) == summary(typed_reading)
@@ -76,7 +85,7 @@ def test_a_blank_page_is_quarantined(rapidocr):
 
 @pytest.mark.slow
 def test_easyocr_reads_the_typed_page_too():
-    reading = read_page(page_of(np.asarray(typed_page())), make_reader("easyocr"), LEXICON)
+    reading = read_page(page_of(np.asarray(typed_page())), EasyOCRReader(detection_side=800), LEXICON)
     assert [line.candidates[0].name for line in reading.prescription.lines] == [name for name, *_ in WANTED]
     assert reading.engine.startswith("easyocr ")
 
