@@ -44,11 +44,8 @@ class ChainFollower:
             LedgerUnavailableError: No answer; the history stays as it was.
         """
         head = self._ledger.head()
-        if self._head is not None and head.number < self._head.number:
+        if self._head is not None and self._ledger.block_hash(self._head.number) != self._head.block_hash:
             logger.warning("chain.reorganised", was=self._head.number, now=head.number)
-            self._restart()
-        if self._head is not None and head.number == self._head.number and head.block_hash != self._head.block_hash:
-            logger.warning("chain.reorganised", at=head.number)
             self._restart()
         fresh = list(self._ledger.events(self._next_block, head.number)) if self._next_block <= head.number else []
         for located in fresh:

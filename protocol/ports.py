@@ -62,6 +62,9 @@ class Ledger(Protocol):
     def head(self) -> BlockHeader:
         """The newest block at the configured finality."""
 
+    def block_hash(self, number: int) -> BlockHash | None:
+        """The hash of a block on the chain as it is now, or None where there is none."""
+
     def events(self, from_block: int, to_block: int) -> Iterator[LocatedEvent]:
         """All events of the contract in both blocks and between, in chain order, fetched page by page."""
 

@@ -90,8 +90,17 @@ def take_pen(rng: np.random.Generator) -> Hand:
     )
 
 
-def write_by_hand(canvas: Image.Image, at: tuple[float, float], text: str, font: ImageFont.FreeTypeFont,
-                  ink: tuple[int, int, int], hand: Hand, rng: np.random.Generator, *, care: float = 0.0) -> Box:  # fmt: skip
+def write_by_hand(
+    canvas: Image.Image,
+    at: tuple[float, float],
+    text: str,
+    font: ImageFont.FreeTypeFont,
+    ink: tuple[int, int, int],
+    hand: Hand,
+    rng: np.random.Generator,
+    *,
+    care: float = 0.0,
+) -> Box:
     """Writes with the baseline at ``at`` and bends what is written; returns the box of the ink.
 
     Args:

@@ -15,132 +15,21 @@ import csv
 import json
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from demo_content import ADVICE, FORMS, HOSPITALS, LAST, Line, Patient, make_line, make_patients
-from demo_ink import (
-    INKS,
-    PRETRAINING_FONTS,
-    PRINT_FONT,
-    SITE_FONTS,
-    TEST_FONTS,
-    Box,
-    draw_word,
-    load_font,
-    load_hand,
-    photograph,
-    scribble,
-    turn,
-    write,
-)
-from PIL import Image, ImageDraw
+from demo_artist import Drawn, PageArtist
+from demo_content import make_line, make_patients
+from demo_ink import PRETRAINING_FONTS, PRINT_FONT, SITE_FONTS, TEST_FONTS, draw_word
 
 from prescriptions.lexicon import Lexicon, load_lexicon
 
-_PAGE = (800, 1040)
+if TYPE_CHECKING:
+    from PIL import Image
+
 _MIN_WORDS_PER_PAGE = 3
 _PAGES_PER_PATIENT = 3
-_PRINT_INK = (40, 40, 48)
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A finished page and what is on it."""
-
-    image: Image.Image
-    truth: dict[str, Any]
-
-
-class PageArtist:
-    """Draws the pages of one site, all in its stationery and its writers' hands."""
-
-    def __init__(self, fonts: Path, site: int) -> None:
-        self._fonts = fonts
-        self._families = SITE_FONTS[site % len(SITE_FONTS)]
-        self._site = site
-        self.hospital = HOSPITALS[site % len(HOSPITALS)]
-
-    def draw(self, patient: Patient, lines: list[Line], rng: np.random.Generator) -> Drawn:
-        """One page; the boxes in its truth are those of the finished image."""
-        paper = tuple(int(level) for level in 250 - rng.integers(0, 10, 3))
-        canvas = Image.new("RGB", _PAGE, paper)
-        pen = ImageDraw.Draw(canvas)
-        family = self._families[rng.integers(len(self._families))]
-        ink = INKS[rng.integers(len(INKS))]
-        self._header(pen)
-        self._patient_row(pen, patient, family, ink, rng)
-        boxes = self._body(pen, lines, family, ink, rng)
-        self._footer(pen, family, ink, rng)
-        canvas, boxes = turn(canvas, float(rng.uniform(-2.5, 2.5)), boxes, paper)
-        image = photograph(canvas, rng, light=float(rng.uniform(0.05, 0.35)), grain=float(rng.uniform(1.5, 5)))
-        medicines = [
-            {
-                "name": line.name, "form": line.form, "strength": line.strength, "frequency": line.frequency,
-                "box": [box.left, box.top, box.right, box.bottom],
-            }
-            for line, box in zip(lines, boxes, strict=True)
-        ]  # fmt: skip
-        return Drawn(image, {"patient": patient.patient_id, "patient_name": patient.name, "hospital": self.hospital,
-                             "font": family, "medicines": medicines})  # fmt: skip
-
-    def _print(self, pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, weight: int = 400) -> Box:
-        return write(pen, at, text, load_font(self._fonts, PRINT_FONT, size, weight), _PRINT_INK)
-
-    def _header(self, pen: ImageDraw.ImageDraw) -> None:
-        self._print(pen, (50, 66), self.hospital, 32, 700)
-        self._print(pen, (50, 96), f"{12 + self._site} Hospital Road   Tel 0{2000 + self._site} 555 0100", 17)
-        self._print(pen, (50, 124), f"Dr. {LAST[-1 - self._site % len(LAST)]}, General Medicine", 19)
-        pen.line([(50, 142), (_PAGE[0] - 50, 142)], fill=_PRINT_INK, width=2)
-
-    def _patient_row(self, pen: ImageDraw.ImageDraw, patient: Patient, family: str, ink: tuple[int, int, int],
-                     rng: np.random.Generator) -> None:  # fmt: skip
-        hand = load_hand(self._fonts, family, 14)
-        date = f"{rng.integers(1, 29)}/{rng.integers(1, 13)}/2024"
-        rows = ((182, (("Name:", patient.name, 50), ("Age:", str(patient.age), 440), ("Date:", date, 570))),
-                (224, (("Phone:", patient.phone, 50), ("Address:", patient.street, 370))))  # fmt: skip
-        for baseline, fields in rows:
-            for label, value, left in fields:
-                end = self._print(pen, (left, baseline), label, 19).right
-                write(pen, (end + 14, baseline + rng.uniform(-2, 2)), value, hand, ink)
-        pen.line([(50, 246), (_PAGE[0] - 50, 246)], fill=_PRINT_INK, width=1)
-        self._print(pen, (52, 312), "Rx", 46, 700)
-
-    def _body(self, pen: ImageDraw.ImageDraw, lines: list[Line], family: str, ink: tuple[int, int, int],
-              rng: np.random.Generator) -> list[Box]:  # fmt: skip
-        boxes = []
-        height = int(rng.integers(15, 20))
-        step = min(104, 560 // len(lines))
-        for number, line in enumerate(lines, start=1):
-            words = [f"{number}.", FORMS[line.form], line.name, line.strength]
-            hand = self._fitting_hand(pen, words, f"{line.frequency} x 14 days", family, height)
-            space = hand.getlength("n") * rng.uniform(1.2, 1.7)
-            left, baseline = 70 + rng.uniform(0, 14), 366 + step * (number - 1) + rng.uniform(-5, 5)
-            for position, word in enumerate(filter(None, words)):
-                box = write(pen, (left, baseline + rng.uniform(-2, 2)), word, hand, ink)
-                left = box.right + space
-                if position == 2:
-                    boxes.append(box)
-            dose = f"{line.frequency} x {line.days} days" if number % 2 else f"{line.frequency}  {line.days} days"
-            write(pen, (max(left + space, 500 + rng.uniform(0, 20)), baseline), dose, hand, ink)
-        return boxes
-
-    def _fitting_hand(self, pen: ImageDraw.ImageDraw, words: list[str], frequency: str, family: str, height: int):  # noqa: ANN202
-        """The site's hand at this size, or smaller where the line would leave the paper."""
-        text = "nn".join([*words, "n", frequency])
-        while height > 11 and pen.textlength(text, font=load_hand(self._fonts, family, height)) > _PAGE[0] - 160:
-            height -= 1
-        return load_hand(self._fonts, family, height)
-
-    def _footer(
-        self, pen: ImageDraw.ImageDraw, family: str, ink: tuple[int, int, int], rng: np.random.Generator
-    ) -> None:
-        hand = load_hand(self._fonts, family, 13)
-        write(pen, (70, 950), ADVICE[rng.integers(len(ADVICE))], hand, ink)
-        scribble(pen, (560, 950), ink, rng)
-        self._print(pen, (50, 1010), "Synthetic demonstration page. No such patient exists.", 14)
 
 
 def share_out(pages: int, words: int) -> list[int]:

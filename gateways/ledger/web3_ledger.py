@@ -98,6 +98,14 @@ class Web3Ledger:
         """
         return _header(self._endpoint, self._finality)
 
+    def block_hash(self, number: int) -> BlockHash | None:
+        """The hash of a block on the chain as it is now, or None where there is none.
+
+        Raises:
+            LedgerUnavailableError: No answer.
+        """
+        return _block_hash(self._endpoint, number)
+
     def events(self, from_block: int, to_block: int) -> Iterator[LocatedEvent]:
         """All events of the contract in both blocks and between, in chain order, fetched page by page.
 

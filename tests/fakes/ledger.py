@@ -57,6 +57,9 @@ class FakeChain:
     def head(self) -> BlockHeader:
         return self._blocks[-1]
 
+    def block_hash(self, number: int) -> BlockHash | None:
+        return self._blocks[number].block_hash if number < len(self._blocks) else None
+
     def execute(self, sender: AccountAddress, call: LedgerCall) -> TxReceipt:
         emitted = self.rules.apply(sender, call, self.now)
         block, tx_hash = self._mine(), self._next_tx_hash()
@@ -117,6 +120,10 @@ class FakeLedger:
     def head(self) -> BlockHeader:
         self._reach()
         return self.chain.head()
+
+    def block_hash(self, number: int) -> BlockHash | None:
+        self._reach()
+        return self.chain.block_hash(number)
 
     def events(self, from_block: int, to_block: int) -> Iterator[LocatedEvent]:
         self._reach()

@@ -1,0 +1,64 @@
+"""The history that a daemon keeps in step with the chain."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateways.chain_follower import ChainFollower
+from protocol.errors import LedgerUnavailableError
+from protocol.identifiers import Digest, site_id_of
+from protocol.ledger_calls import AdmitSite
+from tests.fakes.ledger_world import FakeWorld
+
+
+def admit(world: FakeWorld, slug: str) -> None:
+    world.governor.send(AdmitSite(site_id_of(slug), world.fresh_account(), Digest(slug.encode().ljust(32, b"."))))
+
+
+def test_new_events_reach_the_history_once() -> None:
+    world = FakeWorld()
+    follower = ChainFollower(world.fresh_ledger(), keep_events=True)
+    admit(world, "one")
+    follower.sync()
+    admit(world, "two")
+    history = follower.sync()
+    assert set(history.sites) == {site_id_of("one"), site_id_of("two")}
+    assert len(follower.events) == len(set(follower.events)) == 3
+
+
+def test_a_chain_that_lost_blocks_is_read_anew() -> None:
+    world = FakeWorld()
+    follower = ChainFollower(world.fresh_ledger())
+    admit(world, "kept")
+    admit(world, "lost")
+    follower.sync()
+    world.chain.reorganize(1)
+    assert set(follower.sync().sites) == {site_id_of("kept")}
+
+
+def test_a_reorganisation_that_ends_higher_than_before_is_noticed() -> None:
+    world = FakeWorld()
+    follower = ChainFollower(world.fresh_ledger())
+    admit(world, "kept")
+    admit(world, "lost")
+    follower.sync()
+    world.chain.reorganize(1)
+    for _ in range(3):
+        world.advance(1)
+    assert set(follower.sync().sites) == {site_id_of("kept")}
+
+
+def test_a_chain_that_does_not_answer_leaves_the_history_as_it_was() -> None:
+    world = FakeWorld()
+    follower = ChainFollower(world.fresh_ledger())
+    admit(world, "one")
+    follower.sync()
+    world.chain.down = True
+    with pytest.raises(LedgerUnavailableError):
+        follower.sync()
+    assert set(follower.history.sites) == {site_id_of("one")}
+
+
+def test_the_head_is_not_known_before_the_first_sync() -> None:
+    with pytest.raises(RuntimeError):
+        _ = ChainFollower(FakeWorld().fresh_ledger()).head

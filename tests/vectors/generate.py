@@ -1,0 +1,258 @@
+"""Writes the vectors again: ``python -m tests.vectors.generate``.
+
+Needed only when a format gets a new version: vectors of a format never change. The envelope's are sealed with fresh
+randomness each time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protocol.canonical_json import encode
+from protocol.consent import encode_receipt, sign_receipt
+from protocol.fixed_point import quantise
+from protocol.identifiers import Digest, SiteId, digest_of
+from protocol.joining import encode_invitation, encode_key_document, fingerprint, key_document_digest
+from protocol.merkle import Leaf, MerkleTree
+from protocol.parameters import encode_parameters, parameters_digest
+from protocol.plan import Recipient, auditor_recipient_id, encode_plan, plan_digest, recipients_digest
+from protocol.recipient_keys import RecipientPrivateKey
+from protocol.result import Verdict, encode_verdicts, verdicts_root
+from protocol.update import MANIFEST_AREA_BYTES, TrainingReport, UpdateManifest, encode_update
+from protocol.verdicts import VerdictCode
+from tests.protocol import test_consent, test_envelope, test_joining, test_result
+from tests.protocol.builders import IDENTITY, make_plan, seal_bytes
+from tests.vectors.refused import CANONICAL_JSON, ENVELOPE, INVITATION, MANIFEST, MERKLE, PARAMETERS, PLAN, VERDICTS
+
+FOLDER = Path(__file__).parent
+
+
+def write(name: str, **content: Any) -> None:
+    """One file, one page of the specification."""
+    text = json.dumps({"specification": f"docs/spec/{name}.md", **content}, indent=1, ensure_ascii=False)
+    (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def digests() -> None:
+    cases = [("plan", [b""]), ("parameters", [b"abc"]), ("merkle-node", [b"\x00" * 32, b"\xff" * 32])]
+    accepted = [
+        {"domain": domain, "parts": [part.hex() for part in parts], "digest": digest_of(domain, *parts).hex()}
+        for domain, parts in cases
+    ]
+    write("digests", accepted=accepted)
+
+
+def canonical_json() -> None:
+    values = [
+        None,
+        True,
+        0,
+        -1,
+        2**53 - 1,
+        "",
+        'é\u0001"\\/',
+        [],
+        {},
+        {"b": [1, {"a": None}], "a": "\U0001f600", "\uff61": 0},
+    ]
+    accepted = [{"value": value, "bytes": encode(value).hex()} for value in values]
+    write("canonical-json", accepted=accepted, refused=CANONICAL_JSON)
+
+
+def parameters() -> None:
+    tensors = {"bias": np.array([1.5, -0.0, 1e-45], np.float32), "weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
+    encoded = encode_parameters(tensors)
+    shown = {
+        name: {"shape": list(array.shape), "bits": [f"{bits:08x}" for bits in array.view(np.uint32).ravel().tolist()]}
+        for name, array in tensors.items()
+    }
+    accepted = [{"tensors": shown, "bytes": encoded.hex(), "digest": parameters_digest(encoded).hex()}]
+    write("parameters", accepted=accepted, refused=PARAMETERS)
+
+
+def update() -> None:
+    values = [
+        (0.0, 24),
+        (0.5, 0),
+        (1.5, 0),
+        (2.5, 0),
+        (-2.5, 0),
+        (2.0**-25, 24),
+        (3 * 2.0**-25, 24),
+        (0.1, 24),
+        (127.99, 24),
+    ]
+    units = [
+        {
+            "delta": delta.hex(),
+            "scale_bits": bits,
+            "units": int(quantise(np.array(delta), scale_bits=bits, max_abs=2**31 - 1)),
+        }
+        for delta, bits in values
+    ]
+    manifest = UpdateManifest(
+        lineage_id=test_envelope.CONTEXT.lineage_id,
+        round=7,
+        site_id=test_envelope.CONTEXT.site_id,
+        parent_digest=Digest(b"\x04" * 32),
+        plan_digest=Digest(b"\x05" * 32),
+        scope="last-conv",
+        num_examples=100,
+        weight=2,
+        dataset_root=Digest(b"\x08" * 32),
+        consent_root=Digest(b"\x09" * 32),
+        consent_version=3,
+        delta_digest=Digest(b"\x0a" * 32),
+        commitment_salt=Digest(b"\x0b" * 32),
+        training=TrainingReport(1, 30, "2.500000", "1.250000"),
+    )
+    area = encode_update(manifest, b"").getvalue()
+    body = area[4 : 4 + int.from_bytes(area[:4], "little")].decode()
+    accepted = [
+        {"manifest": body, "area_bytes": MANIFEST_AREA_BYTES, "commitment": manifest.parameters_commitment().hex()}
+    ]
+    write("update", fixed_point=units, accepted=accepted, refused=MANIFEST)
+
+
+def plan() -> None:
+    keys = [bytes([number]) * 1216 for number in (1, 2)]
+    recipients = (
+        Recipient("aggregator", Digest(b"\x01" * 32), keys[0]),
+        Recipient("auditor", auditor_recipient_id(1), keys[1]),
+    )
+    encoded = encode_plan(make_plan(recipients))
+    digests_of = {"digest": plan_digest(encoded).hex(), "recipients_digest": recipients_digest(recipients).hex()}
+    write("plan", accepted=[{"plan": encoded.decode(), **digests_of}], refused=PLAN)
+
+
+def envelope() -> None:
+    keys = [RecipientPrivateKey.generate() for _ in range(2)]
+    recipients = tuple(Recipient("aggregator", Digest.zero(), key.public_key()) for key in keys)
+    content = b"what a site learned"
+    sealed = seal_bytes(content, recipients, test_envelope.CONTEXT)
+    context = {
+        f.name: value if isinstance(value := getattr(test_envelope.CONTEXT, f.name), int) else value.hex()
+        for f in dataclasses.fields(test_envelope.CONTEXT)
+    }
+    accepted = [
+        {
+            "private_keys": [key.to_bytes().hex() for key in keys],
+            "context": context,
+            "context_digest": test_envelope.CONTEXT.digest().hex(),
+            "content": content.hex(),
+            "envelope": sealed.hex(),
+            "envelope_digest": digest_of("envelope", sealed).hex(),
+        }
+    ]
+    write("envelope", accepted=accepted, refused=ENVELOPE)
+
+
+def merkle() -> None:
+    leaves = [Leaf(Digest(bytes([n]) * 32), Digest(bytes([n + 100]) * 32)) for n in (10, 20, 30)]
+    accepted = []
+    for count in range(len(leaves) + 1):
+        tree = MerkleTree(leaves[:count])
+        shown = [{"key": leaf.key.hex(), "value": leaf.value.hex()} for leaf in leaves[:count]]
+        paths = [[digest.hex() for digest in tree.prove(leaf.key).path] for leaf in leaves[:count]]
+        accepted.append({"leaves": shown, "root": tree.root.hex(), "paths": paths})
+    write("merkle", accepted=accepted, refused=MERKLE)
+
+
+def consent() -> None:
+    signed = sign_receipt(test_consent.RECEIPT, test_consent.KEY, IDENTITY)
+    accepted = [
+        {
+            "receipt": encode_receipt(test_consent.RECEIPT).decode(),
+            "digest": test_consent.RECEIPT.digest().hex(),
+            "chain_id": IDENTITY.chain_id,
+            "contract_address": IDENTITY.contract_address.hex(),
+            "witness": test_consent.RECEIPT.witness.hex(),
+            "signature": signed.signature.hex(),
+        }
+    ]
+    refused = [
+        {"name": "another chain", "chain_id": 1, "error": "ConsentError"},
+        {"name": "another contract", "contract_address": "01" * 20, "error": "ConsentError"},
+        {"name": "another witness", "witness": "01" * 20, "error": "ConsentError"},
+        {"name": "a signature of 64 bytes", "signature": signed.signature[:64].hex(), "error": "ConsentError"},
+        {
+            "name": "a flipped signature",
+            "signature": (bytes(signed.signature[:10]) + b"\x00" * 55).hex(),
+            "error": "ConsentError",
+        },
+    ]
+    write("consent", accepted=accepted, refused=refused)
+
+
+def bits(value: float) -> str:
+    return f"{np.float32(value).view(np.uint32):08x}"
+
+
+def aggregation() -> None:
+    cases = [
+        (1.0, [1 << 24], [1], 24),
+        (1.0, [1, 2, 4], [1, 1, 1], 24),
+        (-0.0, [0, 0, 0], [1, 2, 3], 24),
+        (0.1, [2**31 - 1, -(2**31) + 1, 12345], [64, 63, 7], 30),
+        (1e-45, [1, 0, 0], [1, 1, 1], 30),
+        (3e38, [2**31 - 1] * 3, [2**20 - 1] * 3, 0),
+        (16777216.0, [3, 0, 0], [1, 1, 1], 0),
+    ]
+    accepted = []
+    for parent, units, weights, scale in cases:
+        exact = sum(w * u for w, u in zip(weights, units, strict=True))
+        new = np.float32(np.float64(np.float32(parent)) + np.float64(exact) / np.float64(sum(weights) * 2**scale))
+        accepted.append(
+            {"parent": bits(parent), "units": units, "weights": weights, "scale_bits": scale, "new": bits(new)}
+        )
+    write("aggregation", accepted=accepted)
+
+
+def result() -> None:
+    verdicts = [
+        *test_result.VERDICTS,
+        Verdict(3, SiteId(b"\x09" * 32), Digest(b"\x0c" * 32), VerdictCode.DUPLICATE_NEAR),
+    ]
+    encoded = encode_verdicts(test_result.ROUND, verdicts).decode()
+    accepted = [
+        {"verdicts": encoded, "root": verdicts_root(verdicts).hex(), "codes": bytes(v.code for v in verdicts).hex()}
+    ]
+    write("result", accepted=accepted, refused=VERDICTS)
+
+
+def joining() -> None:
+    document, invitation = test_joining.DOCUMENT, test_joining.INVITATION
+    digest = key_document_digest(document)
+    accepted = [
+        {
+            "invitation": encode_invitation(invitation, test_joining.GOVERNOR).decode(),
+            "governor": invitation.deployment.governor.hex(),
+            "expires_at": invitation.expires_at,
+            "key_document": encode_key_document(document).decode(),
+            "key_digest": digest.hex(),
+            "fingerprint": fingerprint(digest),
+        }
+    ]
+    write("joining", accepted=accepted, refused=INVITATION)
+
+
+if __name__ == "__main__":
+    for make in (
+        digests,
+        canonical_json,
+        parameters,
+        update,
+        plan,
+        envelope,
+        merkle,
+        consent,
+        aggregation,
+        result,
+        joining,
+    ):
+        make()
