@@ -24,6 +24,7 @@ from node.command_options import (
     talk,
 )
 from node.consent_desk import DEFAULT_PURPOSES, TRAINING_PURPOSES, WITNESS_PREFIX, ConsentDesk, Grant, day_of
+from node.consent_publication import publish_pending
 from node.notice import load_notice, shipped_notice
 from node.site import Site, open_site
 from node.store_receipts import StoredReceipt
@@ -88,10 +89,13 @@ def grant(
 
 @consent_app.command()
 def withdraw(patient: Patient, config: Config = DEFAULT_CONFIG) -> None:
-    """Records a withdrawal: the patient's words stop training at once; the daemon tells the chain."""
+    """Records a withdrawal: the patient's words stop training at once; the chain is told now, or by the daemon."""
     with open_site(config) as site:
         count = _desk(site).withdraw(patient, int(time.time()))
-    talk.print(f"{count} receipts withdrawn; the daemon publishes it at its next step", soft_wrap=True)
+        talk.print(f"{count} receipts withdrawn", soft_wrap=True)
+        tx_hash = publish_pending(site) if count else None
+    how = f"told the chain in {tx_hash}" if tx_hash else "the daemon tells the chain at its next step"
+    talk.print(how, soft_wrap=True)
 
 
 @consent_app.command()

@@ -52,6 +52,7 @@ def import_command(
     manifest: Annotated[Path | None, typer.Option(help="CSV with the columns file,patient, instead of both.")] = None,
     config: Config = DEFAULT_CONFIG,
     *,
+    words: Annotated[bool, typer.Option("--words", help="Each picture is one medicine word.")] = False,
     as_json: AsJSON = False,
 ) -> None:
     """Reads pages into the encrypted store, word by word, for review. The files themselves stay where they are.
@@ -61,6 +62,8 @@ def import_command(
     # Imported here: the image libraries load for a second, and the other commands need none of them.
     from node.intake import IntakeParts, import_files  # noqa: PLC0415
     from prescriptions.load import LoadLimits  # noqa: PLC0415
+    from prescriptions.pipeline import read_page  # noqa: PLC0415
+    from prescriptions.single_word import read_single_word  # noqa: PLC0415
 
     items = _items(files or [], patient, manifest)
     with open_site(config) as site, _bar() as bar:
@@ -72,6 +75,7 @@ def import_command(
             originals=originals_of(site),
             quarantine=quarantine_of(site),
             keep_originals=site.settings.reading.keep_originals,
+            read=read_single_word if words else read_page,
         )
         task = bar.add_task("reading pages", total=len(items))
         report = import_files(parts, items, int(time.time()), lambda done, _report: bar.update(task, completed=done))

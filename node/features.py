@@ -65,6 +65,8 @@ class FeatureCache:
     def _read(self, sample_id: bytes) -> npt.NDArray[np.float16] | None:
         try:
             sealed = (self._folder / sample_id.hex()).read_bytes()
+            if len(sealed) <= _NONCE_BYTES:
+                return None
             plain = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], sample_id)
             return decode_features(plain, self._backbone.feature_shape)
         except (FileNotFoundError, InvalidTag, MalformedError):

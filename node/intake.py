@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from node.sealed_files import SealedFiles
     from prescriptions.lexicon import Lexicon
     from prescriptions.page import Page
+    from prescriptions.pipeline import PageReading
     from prescriptions.reading import PageReader
 
 logger = structlog.get_logger(__name__)
@@ -120,6 +121,8 @@ class IntakeParts:
     originals: SealedFiles
     quarantine: SealedFiles
     keep_originals: bool
+    read: Callable[[Page, PageReader, Lexicon], PageReading] = read_page
+    """``single_word.read_single_word`` where each picture is one word."""
 
 
 def import_files(
@@ -204,7 +207,7 @@ def _import_pages(
 
 def _import_page(parts: IntakeParts, item: ImportItem, page: Page, original: SealedFile, now: int) -> int | None:
     """Reads and stores one page; returns its words, or None when another process stored the page meanwhile."""
-    reading = read_page(page, parts.reader, parts.lexicon)
+    reading = parts.read(page, parts.reader, parts.lexicon)
     found = page_to_store(reading, page_number=page.number, file_name=item.path.name)
     with parts.store.write() as transaction:
         added = add_page(transaction, item.patient, found, original.file_id, now)

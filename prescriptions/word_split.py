@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DARKEST_PAPER = 190
-_NARROWEST_GAP = 10
-_WIDE_GAP = 0.45
-_SHORTEST_PART = 2
 _STUCK = re.compile(
     r"(?<=\A\d[.)])(?=[^\W\d])"  # 1.Tab
     r"|(?<=\A\d\d[.)])(?=[^\W\d])"
@@ -83,28 +80,10 @@ def split_line(line: ReadLine, ink: NDArray[np.bool_], number: int) -> tuple[Rea
     words, first = [], 0
     for token, left, right in zip(tokens, edges[:-1], edges[1:], strict=True):
         box = _tight(ink, Box(left, line.box.top, right, line.box.bottom))
-        for part, tight in _parted(token, centres[first : first + len(token)], box, ink):
-            some = line.confidences[first : first + len(part)] or line.confidences[:1] or (0.0,)
-            words.append(ReadWord(part, float(np.clip(np.mean(some), 0, 1)), tight, number))
-            first += len(part)
+        some = line.confidences[first : first + len(token)] or line.confidences[:1] or (0.0,)
+        words.append(ReadWord(token, float(np.clip(np.mean(some), 0, 1)), box, number))
+        first += len(token)
     return tuple(words)
-
-
-def _parted(token: str, centres: Sequence[float], box: Box, ink: NDArray[np.bool_]) -> list[tuple[str, Box]]:
-    """Parts what was read as one word across a gap too wide for any hand; engines lose spaces in bad writing."""
-    blank = ~ink[box.top : box.bottom, box.left : box.right].any(axis=0)
-    steps = np.flatnonzero(np.diff(np.concatenate([[False], blank, [False]]).astype(np.int8)))
-    begins, ends = steps[::2], steps[1::2]
-    if not begins.size or (ends - begins).max() < max(_NARROWEST_GAP, _WIDE_GAP * box.height):
-        return [(token, box)]
-    widest = int(np.argmax(ends - begins))
-    middle = box.left + int(begins[widest] + ends[widest]) // 2
-    count = sum(centre < middle for centre in centres)
-    if min(count, len(token) - count) < _SHORTEST_PART:
-        return [(token, box)]
-    left = _tight(ink, Box(box.left, box.top, middle, box.bottom))
-    right = _tight(ink, Box(middle, box.top, box.right, box.bottom))
-    return [(token[:count], left), *_parted(token[count:], centres[count:], right, ink)]
 
 
 def _tokens(text: str) -> list[str]:

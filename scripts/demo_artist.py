@@ -129,7 +129,7 @@ def _draw_body(sheet: _Sheet, lines: list[Line]) -> list[Box]:
         size = usual
         while size > 11 and sheet.width_of("nn".join([*words, "n", dose]), size) > PAGE[0] - 150:
             size -= 1
-        space = sheet.width_of("n", size) * rng.uniform(1.1, 1.5)
+        space = max(sheet.width_of("n", size), 0.85 * size) * rng.uniform(1.1, 1.5)
         left, baseline = 70 + rng.uniform(0, 14), 366 + step * (number - 1) + rng.uniform(-5, 5)
         for position, word in enumerate(words):
             care = 0.0 if position == 2 else _CAREFUL

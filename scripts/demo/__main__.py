@@ -6,6 +6,7 @@ python -m scripts.demo [--keep] [--data FOLDER] [--folder .demo]
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import signal
 import sys
@@ -13,6 +14,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import structlog
 
 from protocol.errors import FederationError
 from scripts.demo import clinician
@@ -36,6 +39,11 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="your own pages, or word crops in the layout of rx-bd-78")
     parser.add_argument("--folder", type=Path, default=ROOT / ".demo")
     options = parser.parse_args()
+    # The demo's own lines are enough; daemons and commands log to files.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     screen = Screen()
     # A TERM, such as from a closing terminal or a CI job, ends the demo as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -74,7 +82,7 @@ def run(screen: Screen, folder: Path, data_folder: Path | None, started: list[ne
         watcher = Watcher(network)
         replay = watcher.replay()
     with screen.step("the readers are compared on test words in hands that no site has"):
-        scores = watcher.scores(data)
+        scores = watcher.scores(data) if data.test_words is not None else []
     last_screen(screen, watcher, scores, replay, data, keep=keep)
     if keep:
         threading.Event().wait()
@@ -82,19 +90,25 @@ def run(screen: Screen, folder: Path, data_folder: Path | None, started: list[ne
 
 def prepare(screen: Screen, network: net.DemoNetwork, data: DemoData, fonts: Path) -> None:
     """Sites join and the clinics work, while the governor makes round 0; two things at a time on two cores."""
-
-    def say(slug: str, fingerprint: str) -> None:
-        screen.say(f"{slug} reads its fingerprint over the phone: {fingerprint}")
-
     with screen.step("sites are invited, join and are admitted"):
-        for slug in (*net.SITES, net.HOSTILE):
-            net.join(network, slug, data.lexicon, say)
-    with screen.step("pages are read and reviewed, consent is recorded; the governor makes round 0"):
+        slugs = (*net.SITES, net.HOSTILE)
         with ThreadPoolExecutor(2) as pool:
-            waiting = [pool.submit(clinic_works, screen, network, data, slug) for slug in net.SITES]
-            waiting.append(pool.submit(net.genesis, network, data.lexicon, fonts, data.genesis_fonts))
-            for future in waiting:
-                future.result()
+            said = list(pool.map(lambda slug: net.join(network, slug, data.lexicon), slugs))
+        for slug, fingerprint in zip(slugs, said, strict=True):
+            screen.say(f"{slug} reads its fingerprint over the phone: {fingerprint}")
+            # One after the other: they are transactions of one account.
+            net.admit(network, slug, fingerprint)
+    title = "pages are read and reviewed, consent is recorded; the governor makes round 0"
+    with screen.step(title), ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(net.genesis, network, data.lexicon, fonts, data.genesis_fonts)]
+        waiting += [pool.submit(clinic_works, screen, network, data, slug) for slug in net.SITES]
+        for future in waiting:
+            future.result()
+    if None in data.truth.values():
+        screen.console.input("You are the clinician: fill in the sheets (accept, fix, reject), then press Enter. ")
+        for slug in net.SITES:
+            clinician.take_sheet(network, network.sites[slug], network.folder / f"{slug}-review.csv")
+    with screen.step("the hostile site makes up a patient"):
         network.run(
             "node", "consent", "grant", "P001", "--witness", net.WITNESS, "--asked-by", net.WITNESS,
             "-c", network.sites[net.HOSTILE].config,
@@ -104,9 +118,14 @@ def prepare(screen: Screen, network: net.DemoNetwork, data: DemoData, fonts: Pat
 def clinic_works(screen: Screen, network: net.DemoNetwork, data: DemoData, slug: str) -> None:
     """One site before training."""
     site, pages = network.sites[slug], data.pages[slug]
-    clinician.import_pages(network, site, pages)
-    reviewed = clinician.review(network, site, data.truth[slug])
+    clinician.import_pages(network, site, pages, single_words=data.single_words)
     patients = clinician.grant_consents(network, site, pages)
+    truth = data.truth[slug]
+    if truth is None:
+        sheet = clinician.review_by_user(network, site)
+        screen.say(f"{slug}: {patients} patients consent; fill in the columns action and label of {sheet}")
+        return
+    reviewed = clinician.review(network, site, truth)
     found = reviewed.accepted + reviewed.fixed
     screen.say(
         f"{slug}: {found} of {reviewed.written} medicine words found, {reviewed.accepted} read right, "

@@ -39,9 +39,22 @@ class Reviewed:
     """Medicine words on the pages, found or not."""
 
 
-def import_pages(network: DemoNetwork, site: DemoSite, pages: Path) -> None:
+def import_pages(network: DemoNetwork, site: DemoSite, pages: Path, *, single_words: bool) -> None:
     """Imports a folder of pages with its manifest."""
-    network.run("node", "import", "--manifest", pages / "manifest.csv", "-c", site.config)
+    words = ("--words",) if single_words else ()
+    network.run("node", "import", "--manifest", pages / "manifest.csv", *words, "-c", site.config)
+
+
+def review_by_user(network: DemoNetwork, site: DemoSite) -> Path:
+    """Writes the review sheet and the crops for the user to fill in."""
+    sheet = network.folder / f"{site.slug}-review.csv"
+    network.run("node", "review", "export", sheet, "--crops", network.folder / f"{site.slug}-crops", "-c", site.config)
+    return sheet
+
+
+def take_sheet(network: DemoNetwork, site: DemoSite, sheet: Path) -> None:
+    """Takes a filled sheet."""
+    network.run("node", "review", "import", sheet, "--reviewer", WITNESS, "-c", site.config)
 
 
 def review(network: DemoNetwork, site: DemoSite, truth: Path) -> Reviewed:
@@ -59,7 +72,7 @@ def review(network: DemoNetwork, site: DemoSite, truth: Path) -> Reviewed:
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    network.run("node", "review", "import", sheet, "--reviewer", WITNESS, "-c", site.config)
+    take_sheet(network, site, sheet)
     return Reviewed(counts["accept"], counts["fix"], counts["reject"], len(words))
 
 

@@ -11,9 +11,8 @@ import time
 from pathlib import Path
 
 from gateways.chain_follower import ChainFollower
-from node.consent_publication import ConsentPublisher
-from node.sent import SentLog
-from node.site import AUDIT_KEY, open_site
+from node.consent_publication import publisher_of
+from node.site import open_site
 from protocol.errors import FederationError
 from protocol.history import RoundView
 from protocol.identifiers import lineage_id_of, site_id_of
@@ -33,9 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     with open_site(options.config) as site:
         follower = ChainFollower(site.ledger)
-        consents = ConsentPublisher(
-            site.site_id, site.store, site.key_ring.get(AUDIT_KEY), site.ledger, SentLog(site.journal)
-        )
+        consents = publisher_of(site)
         while True:
             history = follower.sync()
             now = follower.head.timestamp

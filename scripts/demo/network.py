@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,8 +187,8 @@ def genesis(network: DemoNetwork, lexicon: Path, fonts: Path, families: tuple[st
     )  # fmt: skip
 
 
-def join(network: DemoNetwork, slug: str, lexicon: Path, said: Callable[[str, str], None]) -> DemoSite:
-    """Invites, joins and admits one site; ``said`` shows the fingerprint that was read over the phone."""
+def join(network: DemoNetwork, slug: str, lexicon: Path) -> str:
+    """Invites one site and lets it join; returns the fingerprint that it reads over the phone."""
     folder = network.folder / "sites" / slug
     invitation = network.folder / f"{slug}.invitation"
     network.run("invite", slug, "-o", invitation, "-c", network.governor_config)
@@ -198,8 +197,6 @@ def join(network: DemoNetwork, slug: str, lexicon: Path, said: Callable[[str, st
         "--passphrase-file", network.passphrase_file,
     )  # fmt: skip
     fingerprint = _first(r"\d{5}(?: \d{5}){4}", answer)
-    said(slug, fingerprint)
-    network.run("admit", folder / "site-keys.json", "--fingerprint", fingerprint, "-c", network.governor_config)
     config = folder / "node.toml"
     text = config.read_text(encoding="utf-8").replace(
         'participation = "auto"', 'poll_seconds = 0.5\ndeadline_margin_seconds = 5\nparticipation = "auto"'
@@ -209,7 +206,13 @@ def join(network: DemoNetwork, slug: str, lexicon: Path, said: Callable[[str, st
         slug, folder, Daemon(slug, ("node", "run", "--config", str(config)), network.folder / f"{slug}.log")
     )
     network.sites[slug] = site
-    return site
+    return fingerprint
+
+
+def admit(network: DemoNetwork, slug: str, fingerprint: str) -> None:
+    """The governor admits a site whose fingerprint it heard."""
+    document = network.sites[slug].folder / "site-keys.json"
+    network.run("admit", document, "--fingerprint", fingerprint, "-c", network.governor_config)
 
 
 def _first(pattern: str, text: str) -> str:

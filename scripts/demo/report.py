@@ -96,6 +96,8 @@ class Watcher:
         """Global, local-only and zero-shot accuracy on the test words."""
         from scripts.demo.measure import Judge  # noqa: PLC0415 - torch loads for seconds
 
+        if data.test_words is None:
+            raise RuntimeError("there are no test words")
         judge = Judge(data.test_words, data.lexicon)
         lineage = self.lineage()
         genesis = self._network.folder / "governor" / f"genesis-{net.LINEAGE}.safetensors"
@@ -157,7 +159,8 @@ def last_screen(
     console = screen.console
     console.rule("What happened")
     console.print(verdict_table(watcher.rounds(), watcher.names))
-    console.print(accuracy_table(scores, f"Read right of {scores[0][1].total} test words ({data.says})"))
+    if scores:
+        console.print(accuracy_table(scores, f"Read right of {scores[0][1].total} test words ({data.says})"))
     console.print(cost_table(watcher.costs()))
     console.print(time_table(screen.spent))
     console.print(f"[bold green]{replay[-1]}[/bold green]", highlight=False)

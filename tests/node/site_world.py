@@ -18,6 +18,7 @@ from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
 from gateways.journal import Journal
 from learning.alphabet import Alphabet
+from learning.backbone import check_parameters
 from learning.device import DeviceProfile
 from learning.lexicon_index import LexiconIndex
 from learning.recogniser import Recogniser
@@ -90,6 +91,7 @@ class TinyBackbone:
         return functional.linear(features[:, 0].transpose(1, 2), parameters["head.weight"], parameters["head.bias"])
 
     def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Recogniser:
+        check_parameters(self, parameters)
         return Recogniser(self, {name: torch.from_numpy(np.array(value)) for name, value in parameters.items()})
 
 

@@ -90,3 +90,24 @@ def test_the_medicines_of_a_drawn_page_are_found_and_proposed(drawn, rapidocr):
         near = [line for word, line in zip(reading.words, reading.prescription.lines, strict=True)
                 if word.crop.box.overlap(box) >= 0.5]  # fmt: skip
         assert [line.candidates[0].name for line in near] == [medicine["name"]]
+
+
+@pytest.mark.slow
+def test_nine_of_ten_medicine_words_are_found_as_boxes_of_their_own(project_root, rapidocr, tmp_path):
+    root = draw(project_root, tmp_path / "demo", "--sites", "4", "--pages", "6", "--words", "20", "--seed", "1")
+    lexicon = bundled_lexicon("demo")
+    total = found = proposed = 0
+    for site in sorted(root.glob("site-*")):
+        for truth in json.loads((root / "truth" / f"{site.name}.json").read_text())["pages"]:
+            page = load_pages(site / truth["file"])[truth["page"] - 1]
+            reading = read_page(page, rapidocr, lexicon)
+            pairs = list(zip(reading.words, reading.prescription.lines, strict=True))
+            for medicine in truth["medicines"]:
+                box = Box(*(round(edge) for edge in medicine["box"]))
+                near = [line for word, line in pairs if word.crop.box.overlap(box) >= 0.5]
+                total += 1
+                found += bool(near)
+                proposed += any(line.candidates[0].name == medicine["name"] for line in near)
+    assert total >= 80
+    assert found / total >= 0.9
+    assert proposed / total >= 0.8

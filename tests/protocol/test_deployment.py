@@ -1,4 +1,4 @@
-"""The deployment file: one spelling, and nothing else parses."""
+"""docs/spec/deployment.md: the deployment file has one spelling, and nothing else parses."""
 
 from __future__ import annotations
 
