@@ -144,12 +144,12 @@ def rounds(screen: Screen, network: net.DemoNetwork, data: DemoData) -> None:
             network.sites[slug].node.start()
         for slug in net.SITES:
             network.sites[slug].node.wait_until_says("node.ready", 90.0)
+        hostile = net.hostile(network, VICTIM, 2)
     with screen.step("round 1"):
         watcher.wait_for_round(1, _ROUND_TIMEOUT_SECONDS)
     patient = clinician.patients_of(data.pages[WITHDRAWS])[0]
     clinician.withdraw(network, network.sites[WITHDRAWS], patient)
     screen.say(f"{patient} of {WITHDRAWS} withdraws: the site's consent version is void at once")
-    hostile = net.hostile(network, VICTIM, 2)
     with screen.step(f"round 2: {net.HOSTILE} tries to pass off {VICTIM}'s update as its own"):
         watcher.wait_for_round(2, _ROUND_TIMEOUT_SECONDS)
     hostile.stop()

@@ -36,9 +36,11 @@ def main() -> None:
         while True:
             history = follower.sync()
             now = follower.head.timestamp
-            consents.ensure_root(history, now)
             lineage = history.lineages[lineage_id_of(options.lineage)]
-            view = lineage.rounds.get(options.round)
+            before, view = lineage.rounds.get(options.round - 1), lineage.rounds.get(options.round)
+            if before is not None and before.outcome is not None:
+                # Only now, so that no earlier round selects this site and waits for it.
+                consents.ensure_root(history, now)
             if view is not None and view.state(now) is not RoundState.OPEN:
                 raise FederationError("the round closed before the victim registered")
             version = consents.root_in_force(history, now)

@@ -183,7 +183,7 @@ def genesis(network: DemoNetwork, lexicon: Path, fonts: Path, families: tuple[st
     chosen = [option for family in families for option in ("--family", family)]
     network.run(
         "genesis", "--lexicon", lexicon, "--fonts", fonts, "--lineage", LINEAGE, "-c", network.governor_config,
-        "--renderings", "3", *chosen,
+        "--renderings", "2", *chosen,
     )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ class Watcher:
         names = [option for slug in (*network.sites, net.AGGREGATOR) for option in ("--name", slug)]
         said = network.run(
             "audit", "replay", "--deployment", network.deployment, "--rpc", network.chain.url,
-            "--ipfs", network.kubo.rpc_url, "--auditor-key", network.folder / "auditor" / "keystore.json",
+            "--ipfs", network.kubo.rpc_url, "--auditor-key", next((network.folder / "auditor").glob("*keystore*")),
             "--passphrase-file", network.passphrase_file, "--declare", "--lineage", net.LINEAGE, *names,
         )  # fmt: skip
         return said.strip().splitlines()

@@ -375,7 +375,7 @@ class SiteWorld:
         enough = codes.count(0) >= 3
         if model is None:
             parameters = self.backbone.initial_parameters()
-            first = sorted(parameters)[0]
+            first = min(parameters)
             parameters[first] = parameters[first] + np.float32(live.opened.round) / 64
             model = encode_parameters(parameters)
         self.aggregator.send(

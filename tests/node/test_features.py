@@ -70,7 +70,7 @@ def test_what_is_damaged_is_computed_again(
     cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path, damage: bytes
 ) -> None:
     wanted = cache.features_of(samples())
-    sorted(tmp_path.iterdir())[0].write_bytes(damage)
+    min(tmp_path.iterdir()).write_bytes(damage)
     assert np.array_equal(cache.features_of(samples()), wanted)
     assert backbone.computed == len(NAMES) + 1
 

@@ -12,6 +12,7 @@ from eth_account import Account
 
 from gateways.data_folder import DataFolder
 from gateways.key_ring import KeyRing
+from gateways.key_ring.sealing import Argon2Cost
 from gateways.settings import load_settings
 from node import joining
 from node.joining import Joined, join, key_document
@@ -42,11 +43,11 @@ DEPLOYMENT = Deployment(
 @pytest.fixture(autouse=True)
 def cheap_keystore(monkeypatch: pytest.MonkeyPatch) -> None:
     """Argon2id at its real cost would dominate these tests."""
-    from gateways.key_ring.sealing import Argon2Cost
-
     cheap = Argon2Cost(iterations=1, lanes=1, memory_kib=512)
     create = KeyRing.create
-    monkeypatch.setattr(joining.KeyRing, "create", lambda path, passphrase: create(path, passphrase, cost=cheap))
+    monkeypatch.setattr(
+        joining.KeyRing, "create", lambda path, passphrase, cost=cheap: create(path, passphrase, cost=cost)
+    )
 
 
 def invitation_file(folder: Path, **changes: Any) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from gateways.data_folder import write_atomically
@@ -130,8 +131,6 @@ def test_models_are_listed_and_chosen(world: SiteWorld) -> None:
 
 
 def test_read_shows_the_table_and_the_json(world: SiteWorld) -> None:
-    from PIL import Image
-
     path = world.folder.parent / "word.png"
     Image.fromarray(draw_word("Napa")).save(path)
     (found,) = as_json(world, "read", str(path), "--word")

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import errno
 import io
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from learning.english_g2 import EnglishG2
 from node import sealing
 from node.outbox import Outbox
 from node.parts import SiteParts
 from node.round_records import RoundRecord, Stage, approve
+from node.samples import trainable
 from node.status import status_of
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
 from protocol.envelope import open_envelope
 from protocol.errors import BlockStoreError, ReceiptTimeoutError, StoreError
 from protocol.identifiers import TxHash, digest_of, lineage_id_of
-from protocol.plan import TrainingSettings
+from protocol.plan import TrainingSettings, plan_digest
+from protocol.reverts import NothingToWithdrawError
 from protocol.verification import RoundContext, verify_update
 from tests.node.data_builders import DAY, SITE_ID
 from tests.node.site_world import LINEAGE, NAMES, ROUND_SECONDS, SiteWorld
@@ -65,7 +69,9 @@ class TestAnUndisturbedRound:
         plan = world.make_plan(1)
         world.settle()
         view = world.view(1)
-        bound = RoundContext(world.ledger.identity, world.history, view, plan).bound_context(view.registrations[0].event)
+        bound = RoundContext(world.ledger.identity, world.history, view, plan).bound_context(
+            view.registrations[0].event
+        )
         assert open_envelope(io.BytesIO(world.envelope(1)), world.auditor_key, plan.recipients, bound).chunk_count == 1
 
     def test_the_envelope_reaches_ipfs_only_after_its_registration(self, tmp_path: Path) -> None:
@@ -79,7 +85,9 @@ class TestAnUndisturbedRound:
         assert seen == [(0, False), (1, False), (1, True)]
 
     def test_held_out_words_do_not_train(self, tmp_path: Path) -> None:
-        world = world_in_round_one(tmp_path / "node", settings={"training": {"min_examples": 1, "held_out_percent": 50}})
+        world = world_in_round_one(
+            tmp_path / "node", settings={"training": {"min_examples": 1, "held_out_percent": 50}}
+        )
         world.settle()
         sealed = record(world).sealed
         assert sealed is not None
@@ -96,8 +104,6 @@ class TestAnUndisturbedRound:
         assert sealed.num_examples == 2 * len(NAMES)
 
     def test_the_real_backbone_trains_and_its_update_is_registered(self, tmp_path: Path) -> None:
-        from learning.english_g2 import EnglishG2
-
         world = SiteWorld(tmp_path / "node", EnglishG2(), words=False)
         world.add_patient("P-001", *NAMES)
         world.start()
@@ -134,7 +140,9 @@ class TestSittingOut:
         assert "21 epochs" in reason(world)
 
     def test_a_training_that_diverges_is_not_repeated_again_and_again(self, tmp_path: Path) -> None:
-        training = TrainingSettings(**(SETTINGS | {"learning_rate": "999999999", "clip_norm": "999999999", "epochs": 9}))
+        training = TrainingSettings(
+            **(SETTINGS | {"learning_rate": "999999999", "clip_norm": "999999999", "epochs": 9})
+        )
         trained: list[Any] = []
         world = SiteWorld(tmp_path / "node")
         world.start(lambda _round, progress: trained.append(progress.step))
@@ -153,8 +161,6 @@ class TestSittingOut:
     def test_a_plan_that_is_no_plan(self, tmp_path: Path) -> None:
         world = SiteWorld(tmp_path / "node")
         world.start()
-        from protocol.plan import plan_digest
-
         world.open_round(opened={"plan_cid": world.put(b"no plan"), "plan_digest": plan_digest(b"no plan")})
         assert reason(world)
 
@@ -219,10 +225,9 @@ class TestTime:
         world.start()
         world.settle()
         world.open_round(
-            opened={"deadline": world.now + 11}, training=TrainingSettings(**(SETTINGS | {"batch_size": 1, "epochs": 20}))
+            opened={"deadline": world.now + 11},
+            training=TrainingSettings(**(SETTINGS | {"batch_size": 1, "epochs": 20})),
         )
-        import time
-
         world.start(lambda _round, _progress: time.sleep(0.3))
         assert "closes before" in reason(world)
 
@@ -406,8 +411,6 @@ class TestATransactionOfUnknownFate:
         assert record(world).stage is Stage.PINNED
 
     def test_a_refused_one_may_be_sent_at_once(self, tmp_path: Path) -> None:
-        from protocol.reverts import NothingToWithdrawError
-
         world = SiteWorld(tmp_path / "node")
         outbox = Outbox(world.ledger, world.journal, resend_after_seconds=60, clock=lambda: 1.0)
         assert outbox.send("a", calls.WithdrawConsents()) is not None
@@ -509,8 +512,6 @@ def test_a_full_disk_leaves_nothing_behind_and_the_round_goes_on_when_there_is_s
 
 def test_the_same_words_plan_and_site_give_the_same_delta(tmp_path: Path) -> None:
     world = world_in_round_one(tmp_path / "node")
-    from node.samples import trainable
-
     plan = world.make_plan(1)
     world.settle()
     parts = world.running

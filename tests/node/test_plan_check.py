@@ -13,7 +13,7 @@ from node.settings import TrainingLimits
 from protocol import ledger_calls as calls
 from protocol.errors import ConfigError
 from protocol.identifiers import Digest, aggregator_id_of, digest_of, lineage_id_of
-from protocol.plan import PlannedTensor, Recipient, TrainingSettings, auditor_recipient_id
+from protocol.plan import PlannedTensor, Recipient, TrainingSettings, auditor_recipient_id, recipients_digest
 from protocol.recipient_keys import RecipientPrivateKey
 from protocol.tensors import TensorShape
 from tests.node.site_world import SiteWorld
@@ -113,8 +113,6 @@ class TestRecipientsOfAHostileAggregator:
         only = (world.recipients()[0],)
         view = world.view(1)
         # The recipients digest is compared first, so the view is made to name them.
-        from protocol.plan import recipients_digest
-
         plan = world.make_plan(1, recipients=only)
         changed = replace(view.opened, recipients_digest=recipients_digest(only))
         view.opened = changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from protocol.identifiers import lineage_id_of
 from protocol.parameters import encode_parameters, parameters_digest
 from tests.learning.drawn_words import draw_word
 
+PAGE = (900, 600)
+SIDES = ("left", "top", "right", "bottom")
 LINEAGE = lineage_id_of("tests")
 LEXICON = """name,generics,strengths,forms,routes
 Azithrocin,azithromycin,500 mg,tablet,oral
@@ -36,13 +39,17 @@ class DrawnReader:
     """A page reader that knows what stands where; ``says`` may differ from what is drawn."""
 
     name = "drawn 1"
+    turned_below = 0.0
 
     def __init__(self, words: tuple[ReadWord, ...]) -> None:
         self.words = words
 
     def read(self, image: np.ndarray) -> tuple[ReadWord, ...]:
-        del image
-        return self.words
+        # The page was scaled before it is read: what stands where is scaled with it.
+        scale = image.shape[1] / PAGE[0]
+        return tuple(
+            replace(word, box=Box(*(round(getattr(word.box, side) * scale) for side in SIDES))) for word in self.words
+        )
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +91,7 @@ def save(folder: Path, pixels: np.ndarray) -> Path:
 
 def page_with(site: Site, drawn: str, *, says: str = "", strength: str = "500mg") -> Path:
     """A page with a form, a medicine word and a strength; the page reader says what it is told to say."""
-    picture = Image.new("L", (900, 600), 245)
+    picture = Image.new("L", PAGE, 245)
     pen = ImageDraw.Draw(picture)
     face = ImageFont.load_default(44)
     words, left = [], 60

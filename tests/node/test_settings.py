@@ -47,13 +47,15 @@ def test_the_shortest_settings_are_enough_and_paths_start_at_the_file(tmp_path: 
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_key(tmp_path: Path, line: str, where: str) -> None:
-    name = line.split(" = ")[0]
+    name = line.partition(" = ")[0]
     kept = "\n".join(row for row in LEAST.splitlines() if not row.startswith(f"{name} ="))
     with pytest.raises(ConfigError, match=where):
         load(tmp_path, f"{line}\n{kept}")
 
 
-@pytest.mark.parametrize("line", ["[training]\nthreads = 0", "[training]\nheld_out_percent = 91", "[reading]\nengine = 'x'"])
+@pytest.mark.parametrize(
+    "line", ["[training]\nthreads = 0", "[training]\nheld_out_percent = 91", "[reading]\nengine = 'x'"]
+)
 def test_a_wrong_value_of_a_table_is_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError):
         load(tmp_path, LEAST + line)
