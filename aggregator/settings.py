@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from gateways.settings import Settings
+from gateways.settings import ChainSettings as ChainEndpoint
+from gateways.settings import FilePath, IPFSSettings, Settings
 from protocol.identifiers import AggregatorId, LineageId, aggregator_id_of, lineage_id_of
 from protocol.plan import MAX_SITES, MAX_TOTAL_WEIGHT, Weighting
 
@@ -18,12 +18,6 @@ MIN_ACCEPTED_FLOOR = 3
 """With fewer the model gives a site's update away; the contract holds the same floor."""
 
 
-def _beside_file(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder")
-    return path if folder is None or path.is_absolute() else folder / path
-
-
-FilePath = Annotated[Path, AfterValidator(_beside_file)]
 Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=_SLUG)]
 
 
@@ -37,34 +31,11 @@ Decimal = Annotated[str, Field(pattern=_DECIMAL), AfterValidator(_positive)]
 """A positive decimal below 10^9 with at most 10 places, as text: plans hold no floats."""
 
 
-class ChainSettings(Settings):
-    """How to reach the chain."""
+class ChainSettings(ChainEndpoint):
+    """How to reach the chain, and how patient to be with it."""
 
-    rpc_url: str
-    """JSON-RPC over http(s)."""
-    compare_rpc_url: str | None = None
-    """A second endpoint, of another operator, whose blocks must agree; without it the first one is believed."""
-    finality: Literal["latest", "finalized"] = "latest"
-    """``latest`` for Hardhat and QBFT, ``finalized`` for chains whose newest blocks can change."""
-    timeout_seconds: float = Field(default=120.0, gt=0)
-    """How long a transaction may take into a block."""
     resend_after_seconds: float = Field(default=60.0, ge=0)
     """After a crash or a time-out: how long a transaction of unknown fate is looked for before it is sent again."""
-
-
-class IPFSSettings(Settings):
-    """How to reach IPFS: a running Kubo by its RPC URL, else one that the daemon starts."""
-
-    url: str | None = None
-    """RPC URL of a running Kubo; unset: ``ipfs`` on PATH, else the embedded core."""
-    swarm_key_file: FilePath | None = None
-    """Key file of the private swarm; needed when the daemon starts Kubo itself."""
-    rpc_port: int | None = Field(default=None, ge=1, le=65535)
-    """On 127.0.0.1; a free one when unset."""
-    swarm_port: int | None = Field(default=None, ge=1, le=65535)
-    """On 127.0.0.1; a free one when unset, so peers cannot be told a lasting address."""
-    peers: tuple[str, ...] = ()
-    """Multiaddresses of peers to stay connected to."""
 
 
 class TrainingTable(Settings):
