@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DARKEST_PAPER = 190
-_ENOUGH_TO_KNOW_THE_STEP = 4
-_GAP_OF_A_SPACE = 0.2
 _STUCK = re.compile(
     r"(?<=\A\d[.)])(?=[^\W\d])"  # 1.Tab
     r"|(?<=\A\d\d[.)])(?=[^\W\d])"
@@ -78,7 +76,7 @@ def split_line(line: ReadLine, ink: NDArray[np.bool_], number: int) -> tuple[Rea
         first += len(token)
         low, high = centres[first - 1] - slack, centres[first] + slack
         edges.append(max(edges[-1] + 1, _gap(columns, low, high)))
-    edges.append(max(edges[-1] + 1, _end_of_text(columns, centres, line.box) if known else line.box.right))
+    edges.append(max(edges[-1] + 1, line.box.right))
     words, first = [], 0
     for token, left, right in zip(tokens, edges[:-1], edges[1:], strict=True):
         box = _tight(ink, Box(left, line.box.top, right, line.box.bottom))
@@ -100,20 +98,6 @@ def _even_centres(line: ReadLine) -> tuple[float, ...]:
     step = line.box.width / max(1, len(line.text))
     places = (index for index, character in enumerate(line.text) if not character.isspace())
     return tuple(line.box.left + (index + 0.5) * step for index in places)
-
-
-def _end_of_text(columns: NDArray[np.int64], centres: Sequence[float], box: Box) -> int:
-    """Where the last character ends: ink that stands apart behind it was detected and could not be read."""
-    if len(centres) < _ENOUGH_TO_KNOW_THE_STEP:
-        return box.right
-    step = float(np.median(np.diff(centres)))
-    start = int(centres[-1] + 0.75 * step)
-    blank = columns[start : box.right] == 0
-    width = max(3, round(_GAP_OF_A_SPACE * box.height))
-    for begin in range(blank.size - width):
-        if blank[begin : begin + width].all():
-            return start + begin + width // 2
-    return box.right
 
 
 def _gap(columns: NDArray[np.int64], low: float, high: float) -> int:

@@ -80,6 +80,20 @@ def test_a_visit_during_a_round_publishes_nothing_until_the_next(world: SiteWorl
     assert len(roots(world)) == 4
 
 
+def test_a_patient_who_comes_between_root_and_training_waits_for_the_next_round(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node", settings={"training": {"held_out_percent": 0}})
+    world.open_round()
+    world.start()
+    while not roots(world):
+        world.loop.step()
+    world.add_patient("P-003", *NAMES)
+    world.settle()
+    sealed = world.running.rounds.get(world.view(1).round_id).sealed
+    assert sealed is not None
+    assert sealed.num_examples == 2 * len(NAMES)
+    assert len(roots(world)) == 1
+
+
 def test_consents_without_words_publish_nothing(tmp_path: Path) -> None:
     world = SiteWorld(tmp_path / "node", words=False)
     world.clinic.grant("P-001", now=world.now)

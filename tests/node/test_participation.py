@@ -13,8 +13,8 @@ import pytest
 
 from learning.english_g2 import EnglishG2
 from node import sealing
+from node.local_training import Trainer
 from node.outbox import Outbox
-from node.parts import SiteParts
 from node.round_records import RoundRecord, Stage, approve
 from node.samples import trainable
 from node.status import status_of
@@ -260,6 +260,9 @@ class TestWithdrawal:
         world.start(progress)
         world.settle()
         world.open_round(training=TrainingSettings(**(SETTINGS | {"batch_size": 4})))
+        while not withdrawn:
+            world.loop.step()
+        assert record(world).stage is Stage.NEW
         world.settle()
         sealed = record(world).sealed
         assert sealed is not None
@@ -267,6 +270,50 @@ class TestWithdrawal:
         assert sealed.consent_version == 2
         assert [event.min_version for event in world.ours(ev.ConsentWithdrawn)] == [2]
         assert world.view(1).registration_of(SITE_ID).event.consent_version == 2  # type: ignore[union-attr]
+
+    def test_between_training_and_sealing_discards_the_update(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world = SiteWorld(tmp_path / "node", settings={"training": {"held_out_percent": 0}})
+        fit, withdrawn = Trainer.fit, []
+
+        def fit_then_withdraw(*arguments: Any) -> Any:
+            update = fit(*arguments)
+            if not withdrawn:
+                withdrawn.append(True)
+                world.withdraw("P-002")
+            return update
+
+        monkeypatch.setattr(Trainer, "fit", fit_then_withdraw)
+        world.start()
+        world.open_round()
+        world.settle()
+        sealed = record(world).sealed
+        assert sealed is not None
+        assert sealed.num_examples == len(NAMES)
+        assert record(world).stage is Stage.PINNED
+
+    def test_whose_transaction_is_of_unknown_fate_stops_everything_new(self, tmp_path: Path) -> None:
+        world = SiteWorld(tmp_path / "node", settings={"resend_after_seconds": 60})
+        world.start()
+        world.settle()
+        slow, clock = SlowLedger(world.ledger, calls.WithdrawConsents, delivers=False), [1_000_000.0]
+        trained: list[Any] = []
+        world.start(
+            lambda _round, step: trained.append(step),
+            wrap=lambda name, port: slow if name == "ledger" else port,
+            clock=lambda: clock[0],
+        )
+        world.withdraw("P-002")
+        world.open_round()
+        world.settle()
+        assert (slow.sent, trained, len(world.ours(ev.ConsentRootPublished))) == (1, [], 1)
+        clock[0] += 60
+        slow.delivers = True
+        world.settle()
+        world.settle()
+        assert record(world).stage is Stage.PINNED
+        assert len(world.ours(ev.ConsentWithdrawn)) == 1
 
     def test_after_sealing_the_update_is_discarded_and_the_rest_trains(self, tmp_path: Path) -> None:
         world = world_in_round_one(tmp_path / "node")
@@ -334,16 +381,16 @@ class TestWithdrawal:
 
 
 class SlowLedger:
-    """A chain whose answer to registrations is lost: sent or not, the sender only sees a time-out."""
+    """A chain whose answer to one kind of call is lost: delivered or not, the sender only sees a time-out."""
 
-    def __init__(self, ledger: Any, *, delivers: bool) -> None:
-        self.ledger, self.delivers, self.sent = ledger, delivers, 0
+    def __init__(self, ledger: Any, kind: type, *, delivers: bool) -> None:
+        self.ledger, self.kind, self.delivers, self.sent = ledger, kind, delivers, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.ledger, name)
 
     def send(self, call: Any) -> Any:
-        if not isinstance(call, calls.RegisterUpdate):
+        if not isinstance(call, self.kind):
             return self.ledger.send(call)
         self.sent += 1
         self.late = call
@@ -355,7 +402,7 @@ class SlowLedger:
 class TestATransactionOfUnknownFate:
     def start(self, folder: Path, *, delivers: bool) -> tuple[SiteWorld, SlowLedger, list[float]]:
         world = SiteWorld(folder, settings={"resend_after_seconds": 60})
-        slow, clock = SlowLedger(world.ledger, delivers=delivers), [1_000_000.0]
+        slow, clock = SlowLedger(world.ledger, calls.RegisterUpdate, delivers=delivers), [1_000_000.0]
         world.start(wrap=lambda name, port: slow if name == "ledger" else port, clock=lambda: clock[0])
         world.open_round()
         world.settle()
@@ -487,25 +534,19 @@ class TestAfterwards:
         assert len(list((tmp_path / "node" / "models").iterdir())) == 2
 
 
-class FullDisk:
-    """The disk is full while ``broken``: syncing a file fails."""
-
-    def __init__(self, parts: SiteParts) -> None:
-        self.parts = parts
-
-    def __call__(self, _descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
 def test_a_full_disk_leaves_nothing_behind_and_the_round_goes_on_when_there_is_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def full(*arguments: Any) -> None:
+        arguments[-1].write(b"the first bytes")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     world = world_in_round_one(tmp_path / "node")
     with monkeypatch.context() as patch:
-        patch.setattr(sealing.os, "fsync", FullDisk(world.running))
-        with pytest.raises(StoreError, match=r"disk is full|No space"):
+        patch.setattr(sealing, "seal_envelope", full)
+        with pytest.raises(StoreError, match="disk is full"):
             world.settle()
-    assert not [path for path in (tmp_path / "node" / "envelopes").iterdir() if path.suffix != ".plan"]
+    assert [path.suffix for path in (tmp_path / "node" / "envelopes").iterdir()] == [".plan"]
     world.settle()
     assert record(world).stage is Stage.PINNED
 
