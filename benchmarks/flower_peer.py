@@ -17,6 +17,7 @@ from pathlib import Path
 
 import flwr
 import numpy as np
+from flwr.compat.client.app import start_client
 
 CLIENTS = 4
 
@@ -57,7 +58,7 @@ def serve(address: str, parameters: int, rounds: int, results) -> None:
 
 
 def take_part(address: str) -> None:
-    flwr.compat.client.app.start_client(server_address=address, client=Echo().to_client(), insecure=True)
+    start_client(server_address=address, client=Echo().to_client(), insecure=True)
 
 
 def main() -> None:

@@ -68,14 +68,17 @@ def main() -> int:
 def run(screen: Screen, folder: Path, data_folder: Path | None, started: list[net.DemoNetwork], *, keep: bool) -> None:
     """All steps, in order."""
     screen.console.rule("FedRx: four sites, one aggregator, three rounds")
-    with screen.step("prescriptions are written (synthetic)" if data_folder is None else "your data is shared out"):
-        fonts = ROOT / "fonts" / "node_modules"
-        data = generated(folder / "pages", fonts) if data_folder is None else users_own(data_folder, folder / "pages")
-    with screen.step("chain and private IPFS swarm start"):
-        network = net.start_parts(folder)
-        started.append(network)
-    with screen.step("contract, auditor and aggregator"):
-        net.deploy(network)
+    fonts = ROOT / "fonts" / "node_modules"
+    with ThreadPoolExecutor(1) as pool:
+        # Drawn on one core while the other deploys.
+        drawn = pool.submit(generated, folder / "pages", fonts) if data_folder is None else None
+        with screen.step("chain and private IPFS swarm start"):
+            network = net.start_parts(folder)
+            started.append(network)
+        with screen.step("contract, auditor and aggregator"):
+            net.deploy(network)
+        with screen.step("prescriptions are written (synthetic)" if data_folder is None else "your data is shared out"):
+            data = drawn.result() if drawn else users_own(data_folder or folder, folder / "pages")
     prepare(screen, network, data, fonts)
     rounds(screen, network, data)
     with screen.step("the auditor replays everything"):

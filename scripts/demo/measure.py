@@ -1,9 +1,11 @@
-"""What the global model is worth: on test words in fonts that no site has, beside zero-shot and local-only training."""
+"""What the global model is worth: on test words in hands that no site has, beside zero-shot and local-only training."""
 
 from __future__ import annotations
 
 import csv
+import multiprocessing
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,72 +25,83 @@ from prescriptions.lexicon import load_lexicon
 from protocol.parameters import parse_parameters
 from protocol.plan import RoundPlan
 
+_PROCESSES = 2
+
 
 @dataclass(frozen=True, slots=True)
-class TestWords:
-    """The words that judge, with their features."""
+class Reader:
+    """One row of the table: who reads, and how its parameters come about."""
 
-    features: npt.NDArray[np.float16]
-    labels: tuple[str, ...]
-    names: LexiconIndex
+    name: str
+    model: Path | None
+    """A model's file, where local training starts when there is a site; None is the published backbone."""
+    site: Path | None = None
+    """Settings of a site that trains alone: the same rounds, settings and seeds, but nobody else's updates."""
 
 
-class Judge:
-    """Scores parameters on the test words; the backbone is loaded once.
+def scores(
+    readers: Sequence[Reader], words: Path, lexicon: Path, plans: Sequence[RoundPlan], folder: Path, now: int
+) -> list[tuple[str, Score]]:
+    """Scores every reader on the same test words, two at a time.
 
     Args:
+        readers: The rows.
         words: Folder with ``labels.csv`` (file, label) and the crops.
         lexicon: CSV of the names that compete.
+        plans: The rounds' plans, in order, for readers that train alone.
+        folder: Takes the words' features meanwhile.
+        now: Seconds since 1970, for consents in force.
     """
+    with (words / "labels.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [(row["file"], row["label"]) for row in csv.DictReader(stream)]
+    labels = [label for _, label in rows]
+    paths = [words / file for file, _ in rows]
+    features = folder / "test-features.npy"
+    with ProcessPoolExecutor(_PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        halves = [paths[: len(paths) // 2], paths[len(paths) // 2 :]]
+        np.save(features, np.concatenate(list(pool.map(_features_of, halves))))
+        asked = [pool.submit(_score, reader, features, labels, lexicon, plans, now) for reader in readers]
+        return [(reader.name, future.result()) for reader, future in zip(readers, asked, strict=True)]
 
-    def __init__(self, words: Path, lexicon: Path) -> None:
-        self.backbone = EnglishG2()
-        with (words / "labels.csv").open(encoding="utf-8", newline="") as stream:
-            rows = [(row["file"], row["label"]) for row in csv.DictReader(stream)]
-        crops = [np.asarray(Image.open(words / file).convert("L")) for file, _ in rows]
-        self._words = TestWords(
-            self.backbone.front_features(crops),
-            tuple(label for _, label in rows),
-            LexiconIndex.of(load_lexicon(lexicon).names),
+
+def _features_of(paths: Sequence[Path]) -> npt.NDArray[np.float16]:
+    return EnglishG2().front_features([np.asarray(Image.open(path).convert("L")) for path in paths])
+
+
+def _score(
+    reader: Reader, features: Path, labels: Sequence[str], lexicon: Path, plans: Sequence[RoundPlan], now: int
+) -> Score:
+    backbone = EnglishG2()
+    parameters: Mapping[str, npt.NDArray[np.float32]] = (
+        backbone.initial_parameters() if reader.model is None else parse_parameters(reader.model.read_bytes())
+    )
+    if reader.site is not None:
+        parameters = _trained_alone(backbone, parameters, reader.site, plans, now)
+    names = LexiconIndex.of(load_lexicon(lexicon).names)
+    return evaluate(backbone.with_parameters(parameters), np.load(features), labels, names)
+
+
+def _trained_alone(
+    backbone: EnglishG2,
+    parameters: Mapping[str, npt.NDArray[np.float32]],
+    config: Path,
+    plans: Sequence[RoundPlan],
+    now: int,
+) -> Mapping[str, npt.NDArray[np.float32]]:
+    with open_site(config) as site:
+        samples = trainable(site.store, now, site.settings.training.held_out_percent).train
+        labels = [sample.label for sample in samples]
+        features = backbone.front_features([sample.crop for sample in samples])
+        site_id = site.site_id
+    for plan in plans:
+        settings = TrainingPlan(
+            epochs=plan.training.epochs,
+            batch_size=plan.training.batch_size,
+            learning_rate=float(plan.training.learning_rate),
+            max_gradient_norm=float(plan.training.clip_norm),
+            seed=training_seed(plan, site_id),
         )
-
-    def score(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> Score:
-        """Right readings of the test words."""
-        words = self._words
-        return evaluate(self.backbone.with_parameters(parameters), words.features, words.labels, words.names)
-
-    def zero_shot(self) -> Score:
-        """The published backbone, untrained here."""
-        return self.score(self.backbone.initial_parameters())
-
-    def file(self, model: Path) -> Score:
-        """A global model's file."""
-        return self.score(parse_parameters(model.read_bytes()))
-
-    def local_only(self, config: Path, genesis: Path, plans: Sequence[RoundPlan], now: int) -> Score:
-        """What one site reaches alone: the same rounds, settings and seeds, but nobody else's updates.
-
-        Args:
-            config: The site's settings.
-            genesis: Round 0's model file.
-            plans: The rounds' plans, in order.
-            now: Seconds since 1970, for consents in force.
-        """
-        with open_site(config) as site:
-            samples = trainable(site.store, now, site.settings.training.held_out_percent).train
-            crops = [sample.crop for sample in samples]
-            labels = [sample.label for sample in samples]
-            site_id = site.site_id
-        features = self.backbone.front_features(crops)
-        parameters: Mapping[str, npt.NDArray[np.float32]] = parse_parameters(genesis.read_bytes())
-        for plan in plans:
-            settings = TrainingPlan(
-                epochs=plan.training.epochs,
-                batch_size=plan.training.batch_size,
-                learning_rate=float(plan.training.learning_rate),
-                max_gradient_norm=float(plan.training.clip_norm),
-                seed=training_seed(plan, site_id),
-            )
-            result = train(self.backbone, parameters, features, labels, settings, profile_device())
-            parameters = applied(parameters, result.delta)
-        return self.score(parameters)
+        parameters = applied(
+            parameters, train(backbone, parameters, features, labels, settings, profile_device()).delta
+        )
+    return parameters

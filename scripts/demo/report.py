@@ -94,22 +94,18 @@ class Watcher:
 
     def scores(self, data: DemoData) -> list[tuple[str, Score]]:
         """Global, local-only and zero-shot accuracy on the test words."""
-        from scripts.demo.measure import Judge  # noqa: PLC0415 - torch loads for seconds
+        from scripts.demo.measure import Reader, scores  # noqa: PLC0415 - torch loads for seconds
 
         if data.test_words is None:
             raise RuntimeError("there are no test words")
-        judge = Judge(data.test_words, data.lexicon)
         lineage = self.lineage()
         genesis = self._network.folder / "governor" / f"genesis-{net.LINEAGE}.safetensors"
-        models = self._network.sites[net.SITES[0]].folder / "models"
+        head = self._network.sites[net.SITES[0]].folder / "models" / f"{lineage.head_digest.hex()}.safetensors"
+        readers = [Reader("zero-shot english_g2", None), Reader("round 0 (rendered names)", genesis)]
+        readers += [Reader(f"local only: {slug}", genesis, self._network.sites[slug].config) for slug in net.SITES]
+        readers.append(Reader(f"global model, round {lineage.head_round}", head))
         plans = [self._plan(view) for view in self.rounds()]
-        rows = [("zero-shot english_g2", judge.zero_shot()), ("round 0 (rendered names)", judge.file(genesis))]
-        for slug in net.SITES:
-            site = self._network.sites[slug]
-            rows.append((f"local only: {slug}", judge.local_only(site.config, genesis, plans, int(time.time()))))
-        head = models / f"{lineage.head_digest.hex()}.safetensors"
-        rows.append((f"global model, round {lineage.head_round}", judge.file(head)))
-        return rows
+        return scores(readers, data.test_words, data.lexicon, plans, self._network.folder, int(time.time()))
 
     def costs(self) -> list[tuple[str, int, int, int]]:
         """(call, times, mean gas, mean bytes given to IPFS) from the chain's receipts and the sites' sent lists."""

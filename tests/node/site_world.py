@@ -116,25 +116,29 @@ class SiteWorld:
         backbone: Shared by all restarts.
         settings: Changes to the node's settings.
         words: Whether two patients' reviewed words and consents are there from the start.
+        world: The chain; a fake one, or the real one of tests/fixtures_chain.py.
+        stores: Makes the site's IPFS and the others', in that order; fakes when None.
+        account: The site's, when its key is in a keystore.
     """
 
     folder: Path
     backbone: Any = field(default_factory=TinyBackbone)
     settings: dict[str, Any] = field(default_factory=dict)
     words: bool = True
+    world: Any = field(default_factory=FakeWorld)
+    stores: Callable[[], Any] | None = None
+    account: Any = None
 
     def __post_init__(self) -> None:
-        self.world = FakeWorld()
-        self.swarm = FakeSwarm()
-        self.store = self.swarm.store()
-        self.others_store = self.swarm.store()
+        make_store = self.stores or FakeSwarm().store
+        self.store, self.others_store = make_store(), make_store()
         self.clinic = Clinic(self.folder)
         self.auditor_key = RecipientPrivateKey.generate()
         self.aggregator = self.world.fresh_ledger()
         self.governor.send(calls.AdmitAggregator(self.aggregator_id, self.aggregator.account, KEY_DIGEST))
         self.governor.send(calls.SetAggregators((self.aggregator_id,), 1))
         self.publish_auditor_key()
-        self.ledger = self.world.fresh_ledger()
+        self.ledger = self.world.ledger(self.account or self.world.fresh_account())
         self.governor.send(calls.AdmitSite(SITE_ID, self.ledger.account, KEY_DIGEST))
         self.others = [self._admit(f"other-{number}") for number in range(2)]
         self.model = encode_parameters(self.backbone.initial_parameters())

@@ -287,6 +287,11 @@ class TestWithdrawal:
         monkeypatch.setattr(Trainer, "fit", fit_then_withdraw)
         world.start()
         world.open_round()
+        while record(world).stage is not Stage.SEALED:
+            world.loop.step()
+        first = record(world).sealed
+        assert first is not None
+        assert (first.withdrawal_count, world.clinic.store.withdrawal_count()) == (0, 1)
         world.settle()
         sealed = record(world).sealed
         assert sealed is not None
