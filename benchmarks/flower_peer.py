@@ -61,6 +61,16 @@ def take_part(address: str) -> None:
     start_client(server_address=address, client=Echo().to_client(), insecure=True)
 
 
+def wait_until_listening(address: str) -> None:
+    host, port = address.split(":")
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit("the Flower server does not listen")
+
+
 def main() -> None:
     parameters, rounds = int(sys.argv[1]), int(sys.argv[2])
     with socket.socket() as probe:
@@ -70,6 +80,7 @@ def main() -> None:
     results = context.Queue()
     server = context.Process(target=serve, args=(address, parameters, rounds, results))
     server.start()
+    wait_until_listening(address)
     clients = [context.Process(target=take_part, args=(address,), daemon=True) for _ in range(CLIENTS)]
     for client in clients:
         client.start()

@@ -37,7 +37,6 @@ from scripts.local_chain import LocalChain
 
 SLUG, AGGREGATOR, SITES = "overhead", "aggregator-0", 4
 LINEAGE = lineage_id_of(SLUG)
-POLL_SECONDS = 0.1
 _MAX_BYTES = 1 << 30
 _SETTINGS = """\
 aggregator = "{aggregator}"
@@ -63,8 +62,18 @@ class EchoUpdate:
     """What a training would leave behind."""
 
     delta: dict[str, np.ndarray]
-    report: TrainingReport = TrainingReport(epochs=1, seconds=0, first_loss="1.000000", last_loss="1.000000")
+    report: TrainingReport
     num_examples: int = 100
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What the daemons wait for."""
+
+    block_seconds: int = 0
+    """0: a block for each transaction, at once."""
+    aggregator_poll: float = 0.1
+    site_poll: float = 0.1
 
 
 @dataclass
@@ -98,7 +107,7 @@ def tensors(parameters: int, seed: int) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def network(folder: Path, parameters: int, rounds: int, block_seconds: int) -> Iterator[RunningNetwork]:
+def network(folder: Path, parameters: int, rounds: int, pace: Pace) -> Iterator[RunningNetwork]:
     """Chain, five Kubo cores, contract, four echo sites and the aggregator's daemon; round 1 starts by itself."""
     with ExitStack() as stack:
         chain = stack.enter_context(LocalChain("hardhat"))
@@ -114,7 +123,7 @@ def network(folder: Path, parameters: int, rounds: int, block_seconds: int) -> I
             chain.rpc("hardhat_setBalance", str(site.account), hex(10**21))
             ledger.send(calls.AdmitSite(site_id_of(slug), site.account, digest_of("benchmark-key", slug.encode())))
             # Handed over as arguments of a forked process: the key is never on a command line or a disk.
-            arguments = (slug, key, folder, chain.url, kubo.rpc_url, parameters, rounds)
+            arguments = (slug, key, folder, chain.url, kubo.rpc_url, parameters, rounds, pace.site_poll)
             process = multiprocessing.get_context("fork").Process(target=echo_site, args=arguments, daemon=True)
             process.start()
             stack.callback(process.terminate)
@@ -122,16 +131,16 @@ def network(folder: Path, parameters: int, rounds: int, block_seconds: int) -> I
         settings = admit_aggregator(ledger, chain, folder)
         peers = json.dumps([address for kubo in kubos for address in kubo.peer_addresses])
         text = _SETTINGS.format(
-            aggregator=AGGREGATOR, poll=POLL_SECONDS, rpc_url=chain.url, peers=peers, slug=SLUG, sites=SITES,
+            aggregator=AGGREGATOR, poll=pace.aggregator_poll, rpc_url=chain.url, peers=peers, slug=SLUG, sites=SITES,
             rounds=rounds,
         )  # fmt: skip
         settings.write_text(text)
         follower = ChainFollower(ledger)
         while len(follower.sync().consents) < SITES:
             time.sleep(0.2)
-        if block_seconds:
+        if pace.block_seconds:
             chain.rpc("evm_setAutomine", False)
-            chain.rpc("evm_setIntervalMining", 1000 * block_seconds)
+            chain.rpc("evm_setIntervalMining", 1000 * pace.block_seconds)
         with (folder / "log").open("wb") as log:
             command = [sys.executable, "-m", "aggregator", "run", "--config", str(settings)]
             daemon = subprocess.Popen(command, stdout=log, stderr=log)
@@ -166,20 +175,23 @@ def admit_aggregator(ledger: Web3Ledger, chain: LocalChain, folder: Path) -> Pat
     return settings
 
 
-def echo_site(slug: str, key: bytes, folder: Path, rpc_url: str, ipfs_url: str, parameters: int, rounds: int) -> None:
+def echo_site(
+    slug: str, key: bytes, folder: Path, rpc_url: str, ipfs_url: str, parameters: int, rounds: int, poll: float
+) -> None:
     """A site's process: node/participation.py's order (seal, register, then pin) with node/sealing.py, untrained."""
     deployment = parse_deployment((folder / "deployment.json").read_bytes())
     ledger, store = Web3Ledger.connect(rpc_url, deployment, signer_key=key), KuboBlockStore(ipfs_url)
     root = digest_of("benchmark-consent", slug.encode())
     ledger.send(calls.PublishConsentRoot(root, ledger.head().timestamp + 10_000_000))
-    update = EchoUpdate(tensors(parameters, int(slug[-1])))
+    report = TrainingReport(epochs=1, seconds=0, first_loss="1.000000", last_loss="1.000000")
+    update = EchoUpdate(tensors(parameters, int(slug[-1])), report)
     samples = (TrainingSample(b"word", root, os.urandom(32), root),)
     model, envelope, follower, done = folder / f"{slug}.model", folder / f"{slug}.envelope", ChainFollower(ledger), 0
     head: Digest | None = None
     while done < rounds:
         lineage = follower.sync().lineages.get(LINEAGE)
         if lineage is None or ((live := lineage.live_round()) is None and lineage.head_digest == head):
-            time.sleep(POLL_SECONDS)
+            time.sleep(poll)
             continue
         seen = time.time()
         if lineage.head_digest != head:
@@ -194,7 +206,7 @@ def echo_site(slug: str, key: bytes, folder: Path, rpc_url: str, ipfs_url: str, 
             with (folder / f"{slug}.times").open("a") as out:
                 out.write(json.dumps({"round": done, "seen": seen, **times}) + "\n")
         else:
-            time.sleep(POLL_SECONDS)
+            time.sleep(poll)
 
 
 def take_part(
