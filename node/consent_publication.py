@@ -16,6 +16,7 @@ import structlog
 from gateways.chain_follower import ChainFollower
 from node.consent_desk import consent_entries, earliest_expiry, mark_withdrawals_published, pending_withdrawals
 from node.outbox import Outbox
+from node.published_trees import keep_tree
 from node.sent import SentLog
 from node.site import AUDIT_KEY, Site
 from protocol.consent import ConsentEntry, consent_tree
@@ -158,7 +159,9 @@ class ConsentPublisher:
         return None if found is None else frozenset(Digest.from_hex(item) for item in found)
 
     def _publish(self, history: History, entries: Sequence[ConsentEntry]) -> bool:
-        root = consent_tree(entries, self._audit_key).root
+        tree = consent_tree(entries, self._audit_key)
+        root = tree.root
+        keep_tree(self._journal, tree)
         valid_until = earliest_expiry(entries) or 0
         latest = history.consents.get(self._site_id, ConsentView()).latest_version
         # Before it is sent: a root in a block whose receipts nobody knows could not be trained under.

@@ -15,9 +15,11 @@ import numpy as np
 import structlog
 
 from node.plan_check import check_plan
+from node.published_trees import keep_tree
 from node.round_records import RoundRecord, Stage, is_approved
 from node.samples import trainable, trainable_sample_ids
 from node.sealing import seal_update
+from protocol.dataset import dataset_tree
 from protocol.errors import BlockStoreError, ConfigError, ConsentError, LearningError, MalformedError
 from protocol.plan import MAX_PLAN_BYTES, RoundPlan, parse_plan, plan_digest
 
@@ -129,6 +131,8 @@ class Preparation:
         withdrawal_count: int,
     ) -> bool:
         parts = self._parts
+        tree = dataset_tree((sample.training_sample for sample in samples), parts.audit_key)
+        keep_tree(parts.journal, tree)
         try:
             sealed = seal_update(
                 update,
@@ -136,8 +140,7 @@ class Preparation:
                 view,
                 parts.identity,
                 parts.site_id,
-                tuple(sample.training_sample for sample in samples),
-                parts.audit_key,
+                tree.root,
                 (consent.version, consent.root),
                 withdrawal_count,
                 parts.rounds.envelope(view.round_id),

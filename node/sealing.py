@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from gateways.data_folder import store_error, sync_folder
 from protocol.canonical_json import JSONValue
 from protocol.cid import cid_of_file
-from protocol.dataset import TrainingSample, dataset_tree
 from protocol.envelope import BoundContext, seal_envelope
 from protocol.history import RoundView
 from protocol.identifiers import CID, Digest, SiteId
@@ -72,8 +71,7 @@ def seal_update(
     view: RoundView,
     identity: ChainIdentity,
     site_id: SiteId,
-    samples: tuple[TrainingSample, ...],
-    audit_key: bytes,
+    dataset_root: Digest,
     consent: tuple[int, Digest],
     withdrawal_count: int,
     path: Path,
@@ -86,8 +84,7 @@ def seal_update(
         view: The round on the chain.
         identity: The deployment.
         site_id: This site.
-        samples: What was trained on.
-        audit_key: Keys the dataset's leaves.
+        dataset_root: Of the samples that were trained on.
         consent: Version and root under which the samples are used.
         withdrawal_count: Withdrawals known when the samples were read.
         path: The envelope's file.
@@ -107,7 +104,7 @@ def seal_update(
         scope=plan.scope,
         num_examples=update.num_examples,
         weight=plan.weight_of(update.num_examples),
-        dataset_root=dataset_tree(samples, audit_key).root,
+        dataset_root=dataset_root,
         consent_root=consent[1],
         consent_version=consent[0],
         delta_digest=delta_digest(encoded),

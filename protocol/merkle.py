@@ -88,6 +88,11 @@ class MerkleTree:
             self._levels.append(level)
 
     @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """All leaves, sorted by key."""
+        return tuple(self._leaves)
+
+    @property
     def root(self) -> Digest:
         """The root; it binds the number of leaves."""
         return _root(len(self._leaves), self._levels[-1][0])
