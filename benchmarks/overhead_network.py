@@ -25,7 +25,6 @@ from gateways.ledger.signers import UnlockedAccount
 from gateways.ledger.web3_ledger import Web3Ledger
 from node.sealing import seal_update
 from protocol import ledger_calls as calls
-from protocol.dataset import TrainingSample
 from protocol.deployment import encode_deployment, parse_deployment
 from protocol.history import History, RoundView
 from protocol.identifiers import AccountAddress, Digest, aggregator_id_of, digest_of, lineage_id_of, site_id_of
@@ -81,6 +80,12 @@ class RunningNetwork:
     folder: Path
     aggregator: subprocess.Popen[bytes]
     follower: ChainFollower
+
+    def forget_peak(self) -> None:
+        """Lets the peak resident set of the aggregator start anew once round 1 is open: keys are unlocked by then."""
+        while 1 not in self.follower.sync().lineages[LINEAGE].rounds:
+            time.sleep(0.5)
+        Path(f"/proc/{self.aggregator.pid}/clear_refs").write_text("5")
 
     @property
     def log(self) -> str:
@@ -185,7 +190,6 @@ def echo_site(
     ledger.send(calls.PublishConsentRoot(root, ledger.head().timestamp + 10_000_000))
     report = TrainingReport(epochs=1, seconds=0, first_loss="1.000000", last_loss="1.000000")
     update = EchoUpdate(tensors(parameters, int(slug[-1])), report)
-    samples = (TrainingSample(b"word", root, os.urandom(32), root),)
     model, envelope, follower, done = folder / f"{slug}.model", folder / f"{slug}.envelope", ChainFollower(ledger), 0
     head: Digest | None = None
     while done < rounds:
@@ -202,7 +206,7 @@ def echo_site(
             head = lineage.head_digest
         elif live is not None and live.opened.round > done:
             done = live.opened.round
-            times = take_part(live, ledger, store, update, samples, root, slug, envelope)
+            times = take_part(live, ledger, store, update, root, slug, envelope)
             with (folder / f"{slug}.times").open("a") as out:
                 out.write(json.dumps({"round": done, "seen": seen, **times}) + "\n")
         else:
@@ -210,17 +214,15 @@ def echo_site(
 
 
 def take_part(
-    live: RoundView, ledger: Web3Ledger, store: KuboBlockStore, update: EchoUpdate,
-    samples: tuple[TrainingSample, ...], root: Digest, slug: str, envelope: Path,
+    live: RoundView, ledger: Web3Ledger, store: KuboBlockStore, update: EchoUpdate, root: Digest, slug: str,
+    envelope: Path,
 ) -> dict[str, float | str]:  # fmt: skip
     """Returns when each step was done, in seconds since 1970."""
     path = envelope.with_suffix(".plan")
     store.fetch(live.opened.plan_cid, path, max_bytes=1 << 20, timeout_seconds=60)
     assert plan_digest(path.read_bytes()) == live.opened.plan_digest
     plan, planned = parse_plan(path.read_bytes()), time.time()
-    sealed = seal_update(
-        update, plan, live, ledger.identity, site_id_of(slug), samples, bytes(32), (1, root), 0, envelope
-    )
+    sealed = seal_update(update, plan, live, ledger.identity, site_id_of(slug), root, (1, root), 0, envelope)
     done = time.time()
     call = calls.RegisterUpdate(
         LINEAGE, plan.round, sealed.envelope_digest, sealed.envelope_cid, sealed.parameters_commitment, sealed.weight,

@@ -81,8 +81,9 @@ def marks_of(net: RunningNetwork, rounds: int) -> list[dict[str, float]]:
 def measure(parameters: int, rounds: int, pace: Pace) -> dict[str, float]:
     """Medians over the rounds after the first."""
     with tempfile.TemporaryDirectory() as name, network(Path(name), parameters, rounds + 1, pace) as net:
-        net.wait(rounds + 1)
         pid = net.aggregator.pid
+        net.forget_peak()
+        net.wait(rounds + 1)
         core = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
         result = {"peak": peak_of(pid), "core peak": peak_of(core)}
         time.sleep(2.0)  # the chain is ahead of the log by a moment

@@ -30,7 +30,7 @@ from node.site import Site, open_site
 from node.store_receipts import StoredReceipt
 from protocol.canonical_json import encode, parse
 from protocol.consent import DUO_PURPOSES, SignedReceipt, encode_receipt
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, LedgerError
 from protocol.ports import ChainIdentity
 
 consent_app = typer.Typer(no_args_is_help=True, help="What patients agreed to, and withdrawals.")
@@ -93,9 +93,7 @@ def withdraw(patient: Patient, config: Config = DEFAULT_CONFIG) -> None:
     with open_site(config) as site:
         count = _desk(site).withdraw(patient, int(time.time()))
         talk.print(f"{count} receipts withdrawn", soft_wrap=True)
-        tx_hash = publish_pending(site) if count else None
-    how = f"told the chain in {tx_hash}" if tx_hash else "the daemon tells the chain at its next step"
-    talk.print(how, soft_wrap=True)
+        _tell_the_chain(site)
 
 
 @consent_app.command()
@@ -114,6 +112,7 @@ def erase(
     with open_site(config) as site:
         erasure = _desk(site).erase(patient, int(time.time()), originals_of(site), quarantine_of(site))
         _forget_features(site.folder / FEATURES, erasure.word_ids)
+        _tell_the_chain(site)
     talk.print(f"{len(erasure.word_ids)} words and {erasure.files} files erased")
     if not erasure.log_emptied:
         talk.print("another process was reading: deleted rows leave the database's log at its next checkpoint")
@@ -165,6 +164,17 @@ def witness_list(config: Config = DEFAULT_CONFIG) -> None:
         names = [name.removeprefix(WITNESS_PREFIX) for name in site.key_ring.names() if name.startswith(WITNESS_PREFIX)]
     for name in names:
         out.print(name, markup=False)
+
+
+def _tell_the_chain(site: Site) -> None:
+    """Publishes a recorded withdrawal at once where that is possible; it is never lost where it is not."""
+    try:
+        tx_hash = publish_pending(site)
+    except LedgerError as error:
+        talk.print(f"the daemon will tell the chain when it can: {error}", soft_wrap=True)
+        return
+    said = f"the chain was told in {tx_hash}" if tx_hash else "the daemon tells the chain at its next step"
+    talk.print(said, soft_wrap=True)
 
 
 def patient_copy(signed: SignedReceipt, identity: ChainIdentity) -> bytes:

@@ -78,7 +78,7 @@ def _score(
     if reader.site is not None:
         parameters = _trained_alone(backbone, parameters, reader.site, plans, now)
     names = LexiconIndex.of(load_lexicon(lexicon).names)
-    return evaluate(backbone.with_parameters(parameters), np.load(features), labels, names)
+    return evaluate(backbone.with_parameters(parameters), np.load(features, allow_pickle=False), labels, names)
 
 
 def _trained_alone(

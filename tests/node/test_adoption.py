@@ -30,7 +30,7 @@ def test_without_held_out_words_a_newer_model_is_adopted(tmp_path: Path) -> None
 
 
 def test_a_model_that_reads_fewer_held_out_words_is_kept_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = SiteWorld(tmp_path / "node")
+    world = SiteWorld(tmp_path / "node", settings={"training": {"held_out_percent": 50, "min_examples": 1}})
     world.start()
     world.settle()
     finished(world)

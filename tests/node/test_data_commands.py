@@ -13,9 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 from typer.testing import CliRunner, Result
 
 from gateways.key_ring import KeyRing
+from gateways.key_ring.accounts import create_account
 from node.data_commands import add_to
+from node.site import ACCOUNT_KEY, AUDIT_KEY, open_site
 from node.site import STORE_KEY as STORE_KEY_NAME
-from node.site import open_site
 from protocol.canonical_json import encode, parse_object
 from protocol.consent import SignedReceipt, parse_receipt, verify_receipt
 from protocol.deployment import Deployment, encode_deployment
@@ -59,6 +60,8 @@ class Shell:
         (folder / "deployment.json").write_bytes(encode_deployment(deployment))
         key_ring = KeyRing.create(folder / "data" / "keystore.json", b"open sesame", cost=CHEAP)
         key_ring.put(STORE_KEY_NAME, STORE_KEY)
+        key_ring.put(AUDIT_KEY, b"\x07" * 32)
+        create_account(key_ring, ACCOUNT_KEY)
         self._app = typer.Typer()
         add_to(self._app)
 

@@ -37,6 +37,7 @@ class PenReader:
     """Reads the same two lines on every page that is not blank: one with a medicine, one with a telephone number."""
 
     name = "pen 1"
+    turned_below = 0.0
 
     def __init__(self) -> None:
         self.pages = 0
