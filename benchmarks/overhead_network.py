@@ -79,13 +79,14 @@ class Pace:
 class RunningNetwork:
     folder: Path
     aggregator: subprocess.Popen[bytes]
+    sites: list[multiprocessing.Process]
     follower: ChainFollower
 
-    def forget_peak(self) -> None:
-        """Lets the peak resident set of the aggregator start anew once round 1 is open: keys are unlocked by then."""
+    def wait_until_open(self) -> None:
+        """Until round 1 is open: the aggregator has unlocked its keys."""
         while 1 not in self.follower.sync().lineages[LINEAGE].rounds:
-            time.sleep(0.5)
-        Path(f"/proc/{self.aggregator.pid}/clear_refs").write_text("5")
+            self._check_alive()
+            time.sleep(0.2)
 
     @property
     def log(self) -> str:
@@ -98,12 +99,15 @@ class RunningNetwork:
             found = history.lineages[LINEAGE].rounds
             if rounds in found and found[rounds].outcome is not None:
                 break
-            if self.aggregator.poll() is not None:
-                raise SystemExit(f"the aggregator ended:\n{self.log[-2000:]}")
+            self._check_alive()
             time.sleep(1.0)
         if any(view.outcome.codes != bytes(SITES) for view in found.values()):
             raise SystemExit(f"an update was refused:\n{self.log[-2000:]}")
         return history
+
+    def _check_alive(self) -> None:
+        if self.aggregator.poll() is not None or any(site.exitcode for site in self.sites):
+            raise SystemExit(f"the aggregator or a site ended:\n{self.log[-2000:]}")
 
 
 def tensors(parameters: int, seed: int) -> dict[str, np.ndarray]:
@@ -122,6 +126,7 @@ def network(folder: Path, parameters: int, rounds: int, pace: Pace) -> Iterator[
         (folder / "deployment.json").write_bytes(encode_deployment(deployment))
         write_swarm_key(folder / "swarm.key")
         kubos = [stack.enter_context(EmbeddedKubo(folder / f"ipfs-{n}", folder / "swarm.key")) for n in range(SITES)]
+        sites: list[multiprocessing.Process] = []
         for number, kubo in enumerate(kubos):
             key, slug = secrets.token_bytes(32), f"site-{number}"
             site = Web3Ledger.connect(chain.url, deployment, signer_key=key)
@@ -131,6 +136,7 @@ def network(folder: Path, parameters: int, rounds: int, pace: Pace) -> Iterator[
             arguments = (slug, key, folder, chain.url, kubo.rpc_url, parameters, rounds, pace.site_poll)
             process = multiprocessing.get_context("fork").Process(target=echo_site, args=arguments, daemon=True)
             process.start()
+            sites.append(process)
             stack.callback(process.terminate)
         found_lineage(ledger, KuboBlockStore(kubos[0].rpc_url), folder, parameters)
         settings = admit_aggregator(ledger, chain, folder)
@@ -150,7 +156,7 @@ def network(folder: Path, parameters: int, rounds: int, pace: Pace) -> Iterator[
             command = [sys.executable, "-m", "aggregator", "run", "--config", str(settings)]
             daemon = subprocess.Popen(command, stdout=log, stderr=log)
         stack.callback(lambda: (daemon.terminate(), daemon.wait()))
-        yield RunningNetwork(folder, daemon, follower)
+        yield RunningNetwork(folder, daemon, sites, follower)
 
 
 def found_lineage(ledger: Web3Ledger, store: KuboBlockStore, folder: Path, parameters: int) -> None:

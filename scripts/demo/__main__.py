@@ -21,7 +21,7 @@ from protocol.errors import FederationError
 from scripts.demo import clinician
 from scripts.demo import network as net
 from scripts.demo.pages import DemoData, generated, users_own
-from scripts.demo.processes import CommandFailedError
+from scripts.demo.processes import CommandFailedError, end_commands
 from scripts.demo.report import Watcher, last_screen
 from scripts.demo.screen import Screen
 
@@ -46,7 +46,8 @@ def main() -> int:
     )
     screen = Screen()
     # A TERM, such as from a closing terminal or a CI job, ends the demo as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True)
     started: list[net.DemoNetwork] = []
@@ -63,6 +64,12 @@ def main() -> int:
         for network in started:
             network.stop()
     return 0
+
+
+def _end(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    end_commands()
+    raise KeyboardInterrupt
 
 
 def run(screen: Screen, folder: Path, data_folder: Path | None, started: list[net.DemoNetwork], *, keep: bool) -> None:

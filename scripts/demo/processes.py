@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,17 @@ from typing import Self
 
 _PR_SET_PDEATHSIG = 1
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
+
+
+_RUNNING: set[subprocess.Popen[str]] = set()
+_ENDED = threading.Event()
+
+
+def end_commands() -> None:
+    """Ends running commands and lets none start any more: Ctrl-C must not wait for a queue of them."""
+    _ENDED.set()
+    for child in tuple(_RUNNING):
+        child.kill()
 
 
 class CommandFailedError(Exception):
@@ -27,9 +39,24 @@ def fedrx(*arguments: str | Path, log: Path | None = None) -> str:
         CommandFailedError: It failed; holds its last lines.
     """
     command = [sys.executable, "-m", "fedrx", *(str(argument) for argument in arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | _ENVIRONMENT, stdin=subprocess.DEVNULL
+    if _ENDED.is_set():
+        raise CommandFailedError("the demo was ended")
+    parent = os.getpid()
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | _ENVIRONMENT,
+        preexec_fn=lambda: die_with(parent),  # noqa: PLW1509 - the child calls nothing before it becomes fedrx
     )
+    _RUNNING.add(child)
+    try:
+        printed, said = child.communicate()
+    finally:
+        _RUNNING.discard(child)
+    done = subprocess.CompletedProcess(command, child.returncode, printed, said)
     if log is not None:
         with log.open("a", encoding="utf-8") as stream:
             stream.write(f"$ fedrx {' '.join(command[3:])}\n{done.stdout}{done.stderr}")
