@@ -49,7 +49,7 @@ def run(settings: AggregatorSettings, key_ring: KeyRing) -> None:
         FederationError: A failure that waiting does not mend.
     """
     folder = DataFolder(settings.data_folder)
-    with folder.locked(), open_parts(settings, folder, key_ring) as parts, _stoppable():
+    with folder.locked(), _stoppable(), open_parts(settings, folder, key_ring) as parts:
         logger.info("aggregator.ready", aggregator=settings.aggregator, account=str(parts.ledger.account))
         repeat(
             Coordinator(parts).step,

@@ -13,11 +13,12 @@ from aggregator.planning import build_plan
 from aggregator.scheduler import NotYet, Opening, next_opening, patience_seconds, selection_words, turn_of
 from aggregator.settings import LineageSettings
 from gateways.data_folder import write_atomically
+from protocol.errors import MalformedError
 from protocol.history import History, LineageView
 from protocol.identifiers import CID, Digest
 from protocol.ledger_calls import OpenRound
 from protocol.plan import Recipient, auditor_recipient_id, encode_plan, plan_digest, recipients_digest
-from protocol.recipient_keys import PUBLIC_KEY_BYTES, public_key_digest
+from protocol.recipient_keys import PUBLIC_KEY_BYTES, check_public_key, public_key_digest
 
 logger = structlog.get_logger(__name__)
 
@@ -140,7 +141,12 @@ class Opener:
         if len(public_key) != PUBLIC_KEY_BYTES or public_key_digest(public_key) != digest:
             logger.error("recipient_key.differs", cid=str(cid), digest=str(digest))
             return None
-        return public_key
+        try:
+            return check_public_key(public_key)
+        except MalformedError:
+            # A plan that names it could be sealed by nobody: one member must not stop everybody's rounds.
+            logger.warning("recipient_key.is_none", cid=str(cid), digest=str(digest))
+            return None
 
     def _say(self, slug: str, why: str) -> None:
         """One line for each change of the reason."""

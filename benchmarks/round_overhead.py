@@ -158,6 +158,7 @@ the chain.
 
 Three transactions follow each other in a round (open, register, attest; the key is announced meanwhile), so blocks
 every t seconds add between one and three t. With the polls as shipped a small round mostly waits for the next look.
+A step can come out just below zero: a site may see a block before the aggregator's log says that it was mined.
 
 Flower's deployment mode (SuperLink and SuperNodes, 1.41, four echo clients) took 10.9 to 11.9 s, 8.6 to 10.8 s and 23
 to 25 s at 10^4, 10^6 and 10^7 parameters: measured earlier on such a machine, not in this run.

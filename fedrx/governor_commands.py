@@ -34,7 +34,7 @@ from protocol.ledger_calls import (
 )
 from protocol.parameters import encode_parameters, parameters_digest
 from protocol.plan import PLAN_SCHEMA
-from protocol.recipient_keys import public_key_digest
+from protocol.recipient_keys import check_public_key, public_key_digest
 
 app = typer.Typer(no_args_is_help=True, help="The consortium's governor: keys, aggregators, auditor, sites.")
 
@@ -90,8 +90,15 @@ def deploy(config: Config = DEFAULT_CONFIG) -> None:
             identity = governor.ledger.identity
             out.print(f"deployed already: {identity.contract_address} on chain {identity.chain_id}", soft_wrap=True)
             return
+        chain = governor.settings.chain
         signer = KeySigner(governor.key_ring.get(ACCOUNT_KEY))
-        deployment = deploy_contract(governor.settings.chain.rpc_url, signer, governor=signer.account)
+        deployment = deploy_contract(
+            chain.rpc_url,
+            signer,
+            governor=signer.account,
+            finality=chain.finality,
+            timeout_seconds=chain.timeout_seconds,
+        )
         write_atomically(path, encode_deployment(deployment), mode=0o644)
     out.print(f"deployed {deployment.contract_address} on chain {deployment.chain_id}", soft_wrap=True)
 
@@ -231,7 +238,7 @@ def auditor_key(
 ) -> None:
     """Names the auditor's key of the next epoch: it can open every update from the next round on."""
     with open_governor(config) as governor:
-        key = public_key.read_bytes()
+        key = check_public_key(public_key.read_bytes())
         cid = governor.block_store.add(public_key)
         address = AccountAddress.from_hex(account)
         receipt = governor.ledger.send(PublishAuditorKey(address, public_key_digest(key), cid))

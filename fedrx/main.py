@@ -11,6 +11,7 @@ from typing import Annotated
 import structlog
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from protocol.errors import FederationError
 
@@ -70,7 +71,7 @@ def main() -> None:
     except FederationError as error:
         if debug:
             raise
-        Console(stderr=True).print(f"[red]error[/red] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output went away, such as ``fedrx audit trail | head``.
@@ -80,7 +81,7 @@ def main() -> None:
         if debug:
             raise
         where = f" ({error.filename})" if error.filename else ""
-        Console(stderr=True).print(f"[red]error[/red] {error.strerror or error}{where}", highlight=False)
+        Console(stderr=True).print(f"[red]error[/red] {escape(str(error.strerror or error) + where)}", highlight=False)
         sys.exit(1)
 
 

@@ -47,6 +47,9 @@ class ChainFollower:
         if self._head is not None and self._ledger.block_hash(self._head.number) != self._head.block_hash:
             logger.warning("chain.reorganised", was=self._head.number, now=head.number)
             self._restart()
+        if self._head is not None and head.number < self._head.number:
+            # Another backend of the endpoint lags behind; what was seen is still on the chain.
+            return self.history
         fresh = list(self._ledger.events(self._next_block, head.number)) if self._next_block <= head.number else []
         for located in fresh:
             self.history.apply(located)

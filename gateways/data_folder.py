@@ -28,6 +28,7 @@ class DataFolder:
         self.path = path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.chmod(0o700)
         except OSError as error:
             raise store_error(error, path) from error
 

@@ -50,7 +50,7 @@ class DeviceProfile:
             f"cores usable: {self.cores}, threads for training: {self.threads}",
             f"memory: {self.memory_available_bytes / _GIB:.1f} GiB free of {self.memory_total_bytes / _GIB:.1f} GiB",
             f"accelerator: {self.accelerator or 'none'}, training on: {self.torch_device}",
-            f"batch: up to {self.batch_size} words, pages read at up to {self.long_side_pixels} pixels",
+            f"batch: up to {self.batch_size} words",
         )
 
 

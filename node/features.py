@@ -60,7 +60,7 @@ class FeatureCache:
         keep = {sample_id.hex() for sample_id in sample_ids}
         for path in self._folder.iterdir():
             if path.name not in keep:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def _read(self, sample_id: bytes) -> npt.NDArray[np.float16] | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,10 +55,10 @@ class NodeLoop:
             BlockStoreError: IPFS does not answer or deliver, and nothing else could be done.
             StoreError: The disk is full or refuses.
         """
+        # At the site a withdrawal waits for nothing, not even for the chain or its clock.
+        self._forget_withdrawn(int(time.time()))
         history = self._follower.sync()
         now = self._follower.head.timestamp
-        # At the site a withdrawal waits for nothing, not even for the chain.
-        self._forget_withdrawn(now)
         site = history.sites.get(self._parts.site_id)
         if site is None:
             return False

@@ -156,6 +156,10 @@ def _check(value: JSONValue, depth: int) -> None:
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
         raise MalformedError("a key is not a string")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MalformedError("a string holds a lone surrogate, which UTF-8 cannot carry") from error
     if not unicodedata.is_normalized("NFC", text):
         raise MalformedError(f"{text!r} is not in NFC")
 

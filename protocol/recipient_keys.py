@@ -90,6 +90,16 @@ def wrap(content_key: bytes, public_key: bytes, info: bytes) -> bytes:
         raise MalformedError("a recipient's public key is none") from error
 
 
+def check_public_key(public_key: bytes) -> bytes:
+    """Returns the key when something can be wrapped for it.
+
+    Raises:
+        MalformedError: It is none; an envelope that names it could not be sealed at all.
+    """
+    wrap(bytes(32), public_key, b"fedrx/check")
+    return public_key
+
+
 def public_key_digest(public_key: bytes) -> Digest:
     """Digest of a public key, as it stands on chain."""
     return digest_of("recipient-key", public_key)

@@ -96,7 +96,7 @@ _EXPLANATIONS: dict[VerdictCode, Explanation] = {
     ),
     VerdictCode.KEY_NOT_UNWRAPPED: Explanation(
         "the content key that was wrapped for a recipient does not open with that recipient's key",
-        "let the node seal again for this round's recipients; publish the content key to appeal",
+        "let the node seal again for this round's recipients",
     ),
     VerdictCode.COMMITMENT_MISMATCH: Explanation(
         "the registered commitment does not open to the update's parameters", "update the node's software"

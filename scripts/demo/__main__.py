@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WITHDRAWS = net.SITES[0]
 KILLED = net.SITES[2]
 VICTIM = net.SITES[1]
+_MARKER = ".fedrx-demo"
 _ROUND_TIMEOUT_SECONDS = 240.0
 
 
@@ -48,8 +49,13 @@ def main() -> int:
     # A TERM, such as from a closing terminal or a CI job, ends the demo as Ctrl-C does.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
+    marker = options.folder / _MARKER
+    if options.folder.exists() and not marker.exists() and any(options.folder.iterdir()):
+        screen.console.print(f"{options.folder} is not an earlier demo's: name another folder", highlight=False)
+        return 2
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True)
+    marker.touch()
     started: list[net.DemoNetwork] = []
     try:
         run(screen, options.folder, options.data, started, keep=options.keep)

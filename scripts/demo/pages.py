@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def users_own(source: Path, folder: Path) -> DemoData:
     Args:
         source: Word crops in the layout ``Training/training_words`` + ``training_labels.csv`` and ``Validation/…``
             (IMAGE, MEDICINE_NAME), or any pages (PNG, JPG, PDF), which the user then reviews.
-        folder: Takes manifests; word crops are linked, never copied.
+        folder: Takes manifests and copies; removed by the next demo.
 
     Raises:
         ConfigError: Nothing usable is there.
@@ -89,8 +90,8 @@ def users_own(source: Path, folder: Path) -> DemoData:
     for number, slug in enumerate(SITES):
         pages[slug] = folder / slug
         pages[slug].mkdir(parents=True)
-        rows = [(str(path.resolve()), f"P{index:03}") for index, path in enumerate(files[number :: len(SITES)], 1)]
-        _write_rows(pages[slug] / "manifest.csv", ("file", "patient"), rows)
+        mine = files[number :: len(SITES)]
+        _write_manifest(pages[slug], [(path, f"P{index:03}") for index, path in enumerate(mine, 1)])
     return DemoData(
         pages=pages,
         truth=dict.fromkeys(SITES),
@@ -123,8 +124,7 @@ def _word_crops(source: Path, folder: Path) -> DemoData:
         pages[slug], known = folder / slug, folder / "truth" / f"{slug}.json"
         pages[slug].mkdir(parents=True)
         known.parent.mkdir(exist_ok=True)
-        rows = [(str(path.resolve()), f"P{number % 12 + 1:03}") for number, (path, _) in enumerate(words)]
-        _write_rows(pages[slug] / "manifest.csv", ("file", "patient"), rows)
+        _write_manifest(pages[slug], [(path, f"P{number % 12 + 1:03}") for number, (path, _) in enumerate(words)])
         entries = [
             {"file": path.name, "page": 1, "medicines": [{"name": name, "box": [0, 0, *Image.open(path).size]}]}
             for path, name in words
@@ -150,6 +150,16 @@ def _word_crops(source: Path, folder: Path) -> DemoData:
         note=f"Word crops of {source.name} (seed {SEED}): {_WORDS_A_SITE} a site at most, Dirichlet {_DIRICHLET} over "
         f"{len(names)} brands, copies of Validation images left out.",
     )
+
+
+def _write_manifest(folder: Path, files: Sequence[tuple[Path, str]]) -> None:
+    """Copies files beside a manifest that names them: a manifest never reaches out of its folder."""
+    rows = []
+    for number, (path, patient) in enumerate(files):
+        name = path.name if not (folder / path.name).exists() else f"{number}-{path.name}"
+        shutil.copyfile(path, folder / name)
+        rows.append((name, patient))
+    _write_rows(folder / "manifest.csv", ("file", "patient"), rows)
 
 
 def _labelled(labels: Path, words: Path) -> list[tuple[Path, str]]:

@@ -8,6 +8,8 @@ from gateways.chain_follower import ChainFollower
 from protocol.errors import LedgerUnavailableError
 from protocol.identifiers import Digest, site_id_of
 from protocol.ledger_calls import AdmitSite
+from protocol.ports import BlockHeader
+from tests.fakes.ledger import FakeLedger
 from tests.fakes.ledger_world import FakeWorld
 
 
@@ -62,3 +64,27 @@ def test_a_chain_that_does_not_answer_leaves_the_history_as_it_was() -> None:
 def test_the_head_is_not_known_before_the_first_sync() -> None:
     with pytest.raises(RuntimeError):
         _ = ChainFollower(FakeWorld().fresh_ledger()).head
+
+
+def test_an_endpoint_that_lags_behind_for_a_moment_changes_nothing() -> None:
+    world = FakeWorld()
+
+    class Lagging(FakeLedger):
+        behind = 0
+
+        def head(self) -> BlockHeader:
+            head = super().head()
+            return BlockHeader(
+                head.number - self.behind, self.chain.block_hash(head.number - self.behind), head.timestamp
+            )
+
+    ledger = Lagging(world.chain, world.fresh_account())
+    follower = ChainFollower(ledger)
+    admit(world, "one")
+    admit(world, "two")
+    follower.sync()
+    ledger.behind = 2
+    assert len(follower.sync().sites) == 2
+    ledger.behind = 0
+    admit(world, "three")
+    assert len(follower.sync().sites) == 3

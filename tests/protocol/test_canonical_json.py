@@ -171,3 +171,9 @@ def test_hostile_text_is_refused_in_linear_time(piece):
         with pytest.raises(MalformedError):
             parse(prefix + data)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("data", [b'{"\\ud800":1}', b'{"a":"\\ud800"}', b'["\\udfff"]'])
+def test_a_lone_surrogate_is_malformed_wherever_it_stands(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        parse(data)
