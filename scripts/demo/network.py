@@ -169,7 +169,7 @@ def _configure_rounds(config: Path, network: DemoNetwork) -> None:
         (r"(?m)^round_seconds = \d+", "round_seconds = 120\npause_seconds = 12"),
         (r"(?m)^attest_seconds = \d+", "attest_seconds = 120\nattest_margin_seconds = 60\nfetch_timeout_seconds = 20"),
         (r"(?m)^max_rounds = \d+", f"max_rounds = {ROUNDS}"),
-        (r"(?m)^epochs = \d+", "epochs = 4"),
+        (r"(?m)^epochs = \d+", "epochs = 3"),
         (r"(?m)^batch_size = \d+", "batch_size = 16"),
         (r"(?m)^weighting = \"equal\"", 'weighting = "num_examples"'),
     ):

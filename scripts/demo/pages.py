@@ -23,7 +23,7 @@ LEXICON = ROOT / "prescriptions" / "lexicons" / "demo.csv"
 SEED = 1
 
 
-_WORDS_A_SITE = 240
+_WORDS_A_SITE = 120
 _DIRICHLET = 0.5
 _TESTED = 400
 
