@@ -21,7 +21,7 @@ from aggregator.status import AggregatorStatus, LineageStatus, status_of
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder, write_atomically
 from gateways.journal import Journal
-from gateways.key_ring import KeyRing, read_passphrase
+from gateways.key_ring import KeyRing, read_new_passphrase, read_passphrase
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.settings import load_settings
 from protocol.errors import ConfigError
@@ -129,7 +129,7 @@ def _make_account(settings: AggregatorSettings) -> AggregatorIdentity:
     if path.exists():
         key_ring = _open_key_ring(settings)
     else:
-        key_ring = KeyRing.create(path, read_passphrase(settings.passphrase_file, "New passphrase: "))
+        key_ring = KeyRing.create(path, read_new_passphrase(settings.passphrase_file, "New passphrase: "))
         talk.print(f"keystore    {path}  (back it up: its keys exist nowhere else)", soft_wrap=True)
     if ACCOUNT_KEY not in key_ring.names():
         create_account(key_ring, ACCOUNT_KEY)

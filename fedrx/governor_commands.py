@@ -15,7 +15,7 @@ from fedrx.governor import ACCOUNT_KEY, DEFAULT_CONFIG, KEYSTORE, SETTINGS_FILE,
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder, write_atomically
 from gateways.embedded_kubo.repository import write_swarm_key
-from gateways.key_ring import KeyRing, read_passphrase
+from gateways.key_ring import KeyRing, read_new_passphrase
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.ledger.deploying import deploy as deploy_contract
 from gateways.ledger.signers import KeySigner
@@ -54,7 +54,7 @@ def init(
 ) -> None:
     """Makes the governor's keystore, the private swarm's key and the settings file; prints the account."""
     folder = DataFolder(data)
-    passphrase = read_passphrase(passphrase_file, "New passphrase: ")
+    passphrase = read_new_passphrase(passphrase_file, "New passphrase: ")
     path = folder / KEYSTORE
     key_ring = KeyRing.open(path, passphrase) if path.exists() else KeyRing.create(path, passphrase)
     if ACCOUNT_KEY not in key_ring.names():

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
-from gateways.key_ring import read_passphrase
+from gateways.key_ring import read_new_passphrase
 from node import data_commands
 from node.command_options import DEFAULT_CONFIG, AsJSON, Config, out, print_json, talk
 from node.joining import KEY_DOCUMENT_FILE, create_keys, join
@@ -51,7 +51,7 @@ def init(
     passphrase_file: Annotated[Path | None, typer.Option(help="File of mode 0600 with the passphrase.")] = None,
 ) -> None:
     """Makes the keystore and the site's keys. fedrx node join does this too."""
-    key_ring = create_keys(DataFolder(data), read_passphrase(passphrase_file, "New passphrase: "), tuple(witness))
+    key_ring = create_keys(DataFolder(data), read_new_passphrase(passphrase_file, "New passphrase: "), tuple(witness))
     out.print(f"keystore with {len(key_ring.names())} keys in {data}")
 
 
@@ -63,7 +63,7 @@ def join_command(
     passphrase_file: Annotated[Path | None, typer.Option(help="File of mode 0600 with the passphrase.")] = None,
 ) -> None:
     """Checks an invitation, makes keys and settings, and prints the fingerprint to read over the phone."""
-    passphrase = read_passphrase(passphrase_file, "New passphrase: ")
+    passphrase = read_new_passphrase(passphrase_file, "New passphrase: ")
     joined = join(invitation, DataFolder(data), passphrase, passphrase_file, tuple(witness), int(time.time()))
     out.print(f"settings      {joined.settings_file}", soft_wrap=True, markup=False)
     out.print(f"key document  {joined.key_document_file}  (send it to the governor)", soft_wrap=True, markup=False)

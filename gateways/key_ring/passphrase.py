@@ -43,6 +43,20 @@ def read_passphrase(file: Path | None, prompt: str, *, ask: Callable[[str], str]
     return passphrase
 
 
+def read_new_passphrase(file: Path | None, prompt: str, *, ask: Callable[[str], str] | None = None) -> bytes:
+    """As ``read_passphrase`` for a keystore that is about to be made: a person types it twice.
+
+    A slip at this moment would lose everything that is sealed later.
+
+    Raises:
+        ConfigError: As ``read_passphrase``, or the two differ.
+    """
+    passphrase = read_passphrase(file, prompt, ask=ask)
+    if file is None and read_passphrase(None, "The same again: ", ask=ask) != passphrase:
+        raise ConfigError("the two passphrases differ", hint="start again")
+    return passphrase
+
+
 def _read_private(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateways.key_ring import KeyRing, read_passphrase, sealing
+from gateways.key_ring import KeyRing, read_new_passphrase, read_passphrase, sealing
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.key_ring.sealing import Argon2Cost
 from protocol import canonical_json
@@ -272,3 +272,14 @@ def test_the_same_words_typed_elsewhere_are_the_same_bytes() -> None:
     assert read_passphrase(None, "", ask=lambda _: composed) == read_passphrase(None, "", ask=lambda _: decomposed)
     with pytest.raises(ConfigError, match="empty"):
         read_passphrase(None, "", ask=lambda _: "")
+
+
+def test_a_new_passphrase_is_typed_twice() -> None:
+    typed = iter(["four words of test", "four words of test"])
+    assert read_new_passphrase(None, "New: ", ask=lambda _: next(typed)) == b"four words of test"
+
+
+def test_a_slip_in_a_new_passphrase_is_noticed() -> None:
+    typed = iter(["four words of test", "four words of tset"])
+    with pytest.raises(ConfigError, match="differ"):
+        read_new_passphrase(None, "New: ", ask=lambda _: next(typed))
