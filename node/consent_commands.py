@@ -23,7 +23,15 @@ from node.command_options import (
     table_of,
     talk,
 )
-from node.consent_desk import DEFAULT_PURPOSES, TRAINING_PURPOSES, WITNESS_PREFIX, ConsentDesk, Grant, day_of
+from node.consent_desk import (
+    DEFAULT_PURPOSES,
+    TRAINING_PURPOSES,
+    WITNESS_PREFIX,
+    ConsentDesk,
+    Grant,
+    day_of,
+    pending_withdrawals,
+)
 from node.consent_publication import publish_pending
 from node.notice import load_notice, shipped_notice
 from node.site import Site, open_site
@@ -173,8 +181,10 @@ def _tell_the_chain(site: Site) -> None:
     except LedgerError as error:
         talk.print(f"the daemon will tell the chain when it can: {error}", soft_wrap=True)
         return
-    said = f"the chain was told in {tx_hash}" if tx_hash else "the daemon tells the chain at its next step"
-    talk.print(said, soft_wrap=True)
+    if tx_hash is not None:
+        talk.print(f"the chain was told in {tx_hash}", soft_wrap=True)
+    elif pending_withdrawals(site.store):
+        talk.print("the daemon tells the chain at its next step", soft_wrap=True)
 
 
 def patient_copy(signed: SignedReceipt, identity: ChainIdentity) -> bytes:
