@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from gateways.data_folder import DataFolder, write_atomically
 from gateways.journal import Journal
 from gateways.key_ring import KeyRing
 from gateways.ledger.web3_ledger import Web3Ledger
+from gateways.stopping import stoppable
 from protocol.deployment import Deployment, parse_deployment
 from protocol.errors import BlockStoreUnavailableError, ConfigError, LedgerUnavailableError, MalformedError
 
@@ -31,10 +31,6 @@ KEYSTORE = "keystore.json"
 JOURNAL = "journal.sqlite"
 IPFS_URL_FILE = "ipfs.url"
 """Where the Kubo that the daemon started answers, for commands that run beside it."""
-
-
-class _Stop(BaseException):
-    """SIGTERM or SIGINT came."""
 
 
 def run(settings: AggregatorSettings, key_ring: KeyRing) -> None:
@@ -49,7 +45,7 @@ def run(settings: AggregatorSettings, key_ring: KeyRing) -> None:
         FederationError: A failure that waiting does not mend.
     """
     folder = DataFolder(settings.data_folder)
-    with folder.locked(), _stoppable(), open_parts(settings, folder, key_ring) as parts:
+    with folder.locked(), stoppable(), open_parts(settings, folder, key_ring) as parts:
         logger.info("aggregator.ready", aggregator=settings.aggregator, account=str(parts.ledger.account))
         repeat(
             Coordinator(parts).step,
@@ -166,23 +162,3 @@ def repeat(
             backoff = poll_seconds
             if not moved:
                 sleep(poll_seconds)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Ends the block at the first SIGTERM or SIGINT, wherever it is: every instruction can be cut off and resumed."""
-
-    def stop(_number: int, _frame: object) -> None:
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signal_number, signal.SIG_IGN)
-        raise _Stop
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    except _Stop:
-        pass
-    else:
-        # After a stop the signals stay ignored: what follows ends the children, and must not be cut off.
-        for number, handler in before.items():
-            signal.signal(number, handler)

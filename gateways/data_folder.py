@@ -60,14 +60,6 @@ class DataFolder:
         finally:
             lock.release()
 
-    def daemon_runs(self) -> bool:
-        """Whether a daemon owns the folder now."""
-        try:
-            with self.locked():
-                return False
-        except StoreLockedError:
-            return True
-
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Writes a file that is complete or not there, durable on return.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import structlog
 from gateways.block_store_choice import LocalKuboOptions, resolve_block_store
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import write_atomically
+from gateways.stopping import stoppable
 from node.consent_publication import ConsentPublisher
 from node.loop import NodeLoop
 from node.outbox import Outbox
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from protocol.ports import BlockStore, Ledger
 
 logger = structlog.get_logger(__name__)
-
-
-class _Stop(BaseException):
-    """SIGTERM or SIGINT came."""
 
 
 def run(site: Site, progress: ShowProgress) -> None:
@@ -48,7 +44,7 @@ def run(site: Site, progress: ShowProgress) -> None:
         FederationError: A failure that waiting does not mend.
     """
     settings = site.settings
-    with _stoppable(), site.folder.locked():
+    with stoppable(), site.folder.locked():
         # The chain first: "this is another chain" must be said before anything is started.
         follower = ChainFollower(site.ledger)
         with _block_store(site) as block_store:
@@ -138,22 +134,3 @@ def _block_store(site: Site) -> Iterator[BlockStore]:
             yield resolved.store
         finally:
             (site.folder / IPFS_URL_FILE).unlink(missing_ok=True)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM and SIGINT end the block; what it started is ended, and a second signal does not interrupt that."""
-
-    def stop(_number: int, _frame: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        raise _Stop
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    except _Stop:
-        pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -100,10 +100,6 @@ class ImportReport:
 
     files: tuple[FileReport, ...]
 
-    def with_outcome(self, outcome: Outcome) -> tuple[FileReport, ...]:
-        """The files that ended in one way."""
-        return tuple(file for file in self.files if file.outcome is outcome)
-
     @property
     def words(self) -> int:
         """Words that wait for review because of this import."""

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from protocol.errors import MalformedError
 
-DEFAULT_SCALE_BITS = 24
 MAX_SCALE_BITS = 30
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from node.daemon import _stoppable, repeat
+from gateways.stopping import stoppable
+from node.daemon import repeat
 from node.round_records import Stage
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
@@ -295,7 +296,7 @@ class TestRepeat:
         timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
         timer.start()
         started = time.monotonic()
-        with _stoppable():
+        with stoppable():
             repeat(lambda: False, poll_seconds=30, max_backoff_seconds=30)
         assert time.monotonic() - started < 10
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
