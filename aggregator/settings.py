@@ -11,6 +11,7 @@ from gateways.settings import ChainSettings as ChainEndpoint
 from gateways.settings import FilePath, IPFSSettings, Settings
 from protocol.identifiers import AggregatorId, LineageId, aggregator_id_of, lineage_id_of
 from protocol.plan import MAX_SITES, MAX_TOTAL_WEIGHT, Weighting
+from protocol.round import MAX_ROUND_SECONDS
 
 _SLUG = r"^[a-z0-9][a-z0-9-]*$"
 _DECIMAL = r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,10})?$"
@@ -94,6 +95,8 @@ class LineageSettings(Settings):
     def _bounds_fit(self) -> LineageSettings:
         if self.attest_margin_seconds >= self.attest_seconds:
             raise ValueError("attest_margin_seconds leaves no time to fetch: it must be below attest_seconds")
+        if self.round_seconds + self.attest_seconds > MAX_ROUND_SECONDS:
+            raise ValueError(f"round_seconds and attest_seconds together exceed {MAX_ROUND_SECONDS}, that is 90 days")
         if self.min_accepted > self.min_sites:
             raise ValueError("min_accepted is above min_sites: such a round could never succeed")
         if not 0 < float(self.near_duplicate_cosine) <= 1:

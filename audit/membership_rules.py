@@ -79,3 +79,5 @@ def _consent_root(history: History, event: ev.ConsentRootPublished, now: int) ->
         yield f"a consent root has the version {event.version}, not {latest + 1}"
     if event.valid_until <= now:
         yield "a consent root had expired when it was published"
+    if not (event.patients or event.guardians or event.waivers):
+        yield "a consent root stands over no receipt"

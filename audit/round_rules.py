@@ -15,7 +15,7 @@ from protocol.identifiers import CID, Digest, RoundId, SiteId
 from protocol.ledger_calls import AttestResult
 from protocol.ledger_events import LocatedEvent, Position
 from protocol.ports import ChainIdentity
-from protocol.round import RoundState
+from protocol.round import MAX_ROUND_SECONDS, RoundState
 from protocol.verdicts import VerdictCode
 from protocol.verification import COMMITMENT_SCHEME
 
@@ -179,6 +179,8 @@ def _opening_numbers(event: ev.RoundOpened, at: Position) -> Iterator[str]:
         yield f"the round selects {selected} sites and needs {event.min_accepted} of them"
     if not at.timestamp < event.deadline < event.attest_by:
         yield "the round's deadline and attest-by are not in order"
+    if event.attest_by > at.timestamp + MAX_ROUND_SECONDS:
+        yield "the round's attest-by is more than 90 days after its opening"
 
 
 def _ended(view: RoundView, at: Position) -> Iterator[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from audit.names import Names
 from protocol import ledger_events as ev
 from protocol.identifiers import AccountAddress
-from protocol.joining import fingerprint
+from protocol.joining import auditor_fingerprint, fingerprint
 from protocol.verdicts import VerdictCode, explain
 
 
@@ -55,7 +55,9 @@ def _of_site(
 def _of_consent(event: ev.ConsentRootPublished | ev.ConsentWithdrawn, names: Names) -> str:
     site = f"site {names.label(event.site_id)}"
     if isinstance(event, ev.ConsentRootPublished):
-        return f"{site} published consent root {event.version}, valid until {moment(event.valid_until)}"
+        given = f"{event.patients} from patients, {event.guardians} from guardians, {event.waivers} by ethics waiver"
+        until = moment(event.valid_until)
+        return f"{site} published consent root {event.version} (receipts: {given}), valid until {until}"
     return f"{site} withdrew: no update may name a consent root before {event.min_version}"
 
 
@@ -70,9 +72,8 @@ def _of_network(event: ev.LedgerEvent, names: Names) -> str:
             members = ", ".join(names.label(aggregator_id) for aggregator_id in event.aggregator_ids)
             text = f"aggregator set {event.version}: {members}; {event.threshold} votes decide"
         case ev.AuditorKeyPublished():
-            text = (
-                f"auditor {_short(event.auditor)} has the key of epoch {event.epoch}: {fingerprint(event.key_digest)}"
-            )
+            said = auditor_fingerprint(event.auditor, event.key_digest)
+            text = f"auditor {_short(event.auditor)} has the key of epoch {event.epoch}: {said}"
         case ev.AuditorKeyUsed():
             lineage, first, last = names.label(event.lineage_id), event.first_round, event.last_round
             text = f"the auditor declared the use of key {event.epoch} on {lineage}, rounds {first} to {last}"

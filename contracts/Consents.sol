@@ -15,14 +15,21 @@ abstract contract Consents is IConsents, Membership {
     // ------------------------------------------------------------------------------------------------ Functions
 
     /// @inheritdoc IConsents
-    function publishConsentRoot(bytes32 root, uint64 validUntil) external {
+    function publishConsentRoot(
+        bytes32 root,
+        uint64 validUntil,
+        uint32 patients,
+        uint32 guardians,
+        uint32 waivers
+    ) external {
         (bytes32 siteId, Site storage record) = _callingSite();
         if (record.status != SiteStatus.Active) revert SiteNotActive(siteId, record.status);
         if (root == 0) revert MissingValue("root");
         if (validUntil <= block.timestamp) revert ConsentAlreadyExpired(siteId, validUntil, block.timestamp);
+        if (patients | guardians | waivers == 0) revert ConsentRootEmpty(siteId);
         uint32 version = ++record.consentVersion;
         _validUntil[siteId][version] = validUntil;
-        emit ConsentRootPublished(siteId, version, root, validUntil, FORMAT_VERSION);
+        emit ConsentRootPublished(siteId, version, root, validUntil, patients, guardians, waivers, FORMAT_VERSION);
     }
 
     /// @inheritdoc IConsents

@@ -17,6 +17,8 @@ abstract contract Rounds is IRounds, Consents {
     uint256 private constant MAX_SELECTED = 256;
     uint256 private constant MAX_SELECTION_WORDS = MAX_SITES / 256;
     uint256 private constant MIN_ACCEPTED_FLOOR = 3;
+    /// @dev From a round's opening to its `attestBy`; `openRound` in `IRounds` says why there is an end to it.
+    uint256 private constant MAX_ROUND_SECONDS = 90 days;
 
     // ---------------------------------------------------------------------------------------------------- Types
 
@@ -101,8 +103,7 @@ abstract contract Rounds is IRounds, Consents {
         if (planDigest == 0) revert MissingValue("planDigest");
         if (planCid == 0) revert MissingValue("planCid");
         if (recipientsDigest == 0) revert MissingValue("recipientsDigest");
-        if (deadline <= block.timestamp) revert DeadlineInPast(deadline, block.timestamp);
-        if (attestBy <= deadline) revert AttestByNotAfterDeadline(attestBy, deadline);
+        _requireTimes(deadline, attestBy);
         RoundRecord storage record = _rounds[lineageId][round];
         uint16 selectedCount = _select(record, selected, minAccepted);
         record.round = Round({
@@ -330,6 +331,14 @@ abstract contract Rounds is IRounds, Consents {
         if (last == RoundState.Open || last == RoundState.Closed) revert RoundStillLive(lineageId, lastRound, last);
         if (parentDigest != line.headDigest) revert ParentNotHead(lineageId, parentDigest, line.headDigest);
         line.lastRound = round;
+    }
+
+    /// @dev Now, deadline and `attestBy` follow each other, and the last is not too far away.
+    function _requireTimes(uint64 deadline, uint64 attestBy) private view {
+        if (deadline <= block.timestamp) revert DeadlineInPast(deadline, block.timestamp);
+        if (attestBy <= deadline) revert AttestByNotAfterDeadline(attestBy, deadline);
+        uint256 latest = block.timestamp + MAX_ROUND_SECONDS;
+        if (attestBy > latest) revert AttestByTooLate(attestBy, latest);
     }
 
     /// @dev Stores the selection and returns how many sites it names.

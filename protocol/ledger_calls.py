@@ -117,10 +117,13 @@ class SealSuite:
 
 @dataclass(frozen=True, slots=True)
 class PublishConsentRoot:
-    """Site: publishes the next version of its consent root."""
+    """Site: publishes the next version of its consent root, and says who gave the receipts below it."""
 
     root: Digest
     valid_until: int
+    patients: int
+    guardians: int
+    waivers: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,12 @@ class ConsentRootPublished:
     root: Digest
     valid_until: int
     """Seconds since 1970: the earliest expiry in the root."""
+    patients: int
+    """Receipts below the root that the patients gave themselves. This and the next two are the site's word."""
+    guardians: int
+    """Receipts that guardians gave."""
+    waivers: int
+    """Receipts that stand for a documented ethics waiver."""
 
 
 @dataclass(frozen=True, slots=True)

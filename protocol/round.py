@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from protocol.standing import RoundState
 
-__all__ = ["TRANSITIONS", "RoundState"]
+__all__ = ["MAX_ROUND_SECONDS", "TRANSITIONS", "RoundState"]
+
+MAX_ROUND_SECONDS = 90 * 86_400
+"""From a round's opening to its ``attest_by``; the contract holds the same bound, so that no aggregator can hold a
+lineage up for good."""
 
 TRANSITIONS: frozenset[tuple[RoundState, RoundState]] = frozenset(
     {

@@ -16,6 +16,10 @@ interface IConsents {
     /// @param timestamp The block's time.
     error ConsentAlreadyExpired(bytes32 siteId, uint64 validUntil, uint256 timestamp);
 
+    /// @notice The root stands over no receipt. A site whose last patient withdrew withdraws its consents instead.
+    /// @param siteId The site.
+    error ConsentRootEmpty(bytes32 siteId);
+
     /// @notice Every version so far is already void.
     /// @param siteId The site.
     /// @param minVersion The lowest version that an update may name.
@@ -31,16 +35,23 @@ interface IConsents {
     // --------------------------------------------------------------------------------------------------- Events
 
     /// @notice A site published the Merkle root of its consent receipts in force.
+    /// @dev Warning: the three counts are the site's word, like the root. Whoever has the receipts can count them.
     /// @param siteId The site.
     /// @param version The root's version, from 1.
     /// @param root The root.
     /// @param validUntil The earliest expiry in the root, seconds since 1970.
+    /// @param patients How many receipts below the root the patients gave themselves.
+    /// @param guardians How many receipts guardians gave.
+    /// @param waivers How many receipts stand for a documented waiver of an ethics committee.
     /// @param formatVersion 1.
     event ConsentRootPublished(
         bytes32 indexed siteId,
         uint32 indexed version,
         bytes32 root,
         uint64 validUntil,
+        uint32 patients,
+        uint32 guardians,
+        uint32 waivers,
         uint8 formatVersion
     );
 
@@ -55,7 +66,16 @@ interface IConsents {
     /// @notice Active site: publishes the next version of its consent root.
     /// @param root The Merkle root.
     /// @param validUntil The earliest expiry in the root, seconds since 1970, after now.
-    function publishConsentRoot(bytes32 root, uint64 validUntil) external;
+    /// @param patients How many receipts below the root the patients gave themselves.
+    /// @param guardians How many receipts guardians gave.
+    /// @param waivers How many receipts stand for a documented waiver of an ethics committee; not all three are zero.
+    function publishConsentRoot(
+        bytes32 root,
+        uint64 validUntil,
+        uint32 patients,
+        uint32 guardians,
+        uint32 waivers
+    ) external;
 
     /// @notice Site, whatever its standing: voids every consent version so far, at once.
     /// @dev A second withdrawal with nothing published in between reverts, so that an event always means a change.

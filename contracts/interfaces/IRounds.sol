@@ -86,6 +86,11 @@ interface IRounds {
     /// @param deadline The deadline.
     error AttestByNotAfterDeadline(uint64 attestBy, uint64 deadline);
 
+    /// @notice The round could stay live for longer than 90 days.
+    /// @param attestBy From here on anyone may abort, seconds since 1970.
+    /// @param latest The latest such moment for a round that opens in this block, seconds since 1970.
+    error AttestByTooLate(uint64 attestBy, uint256 latest);
+
     /// @notice The selection has more words than this suite has ordinals.
     /// @param words How many words.
     /// @param maxWords The ceiling of this suite.
@@ -391,6 +396,9 @@ interface IRounds {
     function announceRoundKey(bytes32 lineageId, uint64 round, bytes32 keyDigest, bytes32 keyCid) external;
 
     /// @notice Aggregator of the current set: opens the lineage's next round. The set and threshold are snapshotted.
+    /// @dev A lineage has one live round, and before `attestBy` only the set's votes end it. Both times are therefore
+    /// bounded by now + 90 days: long enough for sites that collect for a season, and no single member of the set can
+    /// hold a lineage up for good. As the deadline is before `attestBy`, one check holds both.
     /// @param lineageId The lineage.
     /// @param round The lineage's next round.
     /// @param parentDigest The lineage's head.
@@ -398,7 +406,7 @@ interface IRounds {
     /// @param planCid Where it is.
     /// @param recipientsDigest Digest of the list of recipients of the envelopes.
     /// @param deadline Registrations end before this, seconds since 1970, after now.
-    /// @param attestBy From here on anyone may abort, seconds since 1970, after the deadline.
+    /// @param attestBy From here on anyone may abort, seconds since 1970, after the deadline, within 90 days from now.
     /// @param minAccepted At least 3, at most the number of selected sites: with fewer, the model gives an update away.
     /// @param selected Bitmap words over site ordinals, least significant word first; at most 256 sites.
     function openRound(

@@ -159,11 +159,17 @@ def failed_call(round_number: int = 1, codes: bytes = b"\x00\x00\x5a", **changes
     return attest_call(round_number, codes, **{"model_digest": Digest.zero(), "model_cid": CID.zero()} | changes)
 
 
+def consent_call(
+    root: Digest, valid_until: int, *, patients: int = 1, guardians: int = 0, waivers: int = 0
+) -> PublishConsentRoot:
+    return PublishConsentRoot(root, valid_until, patients, guardians, waivers)
+
+
 def admit_site(world: World, name: str, *, consent: bool = True) -> Party:
     site = Party(name, world.fresh_ledger())
     world.governor.send(AdmitSite(site.site_id, site.account, digest(f"key {name}")))
     if consent:
-        site.ledger.send(PublishConsentRoot(digest(f"consents {name}"), world.now() + 30 * DAY))
+        site.ledger.send(consent_call(digest(f"consents {name}"), world.now() + 30 * DAY))
     return site
 
 

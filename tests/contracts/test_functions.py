@@ -139,8 +139,11 @@ def test_consent_versions_grow_and_a_withdrawal_raises_the_lowest(contract: Cont
     site = admit_site(contract, "s", consent=False)
     expiry = contract.now() + DAY
     for version in (1, 2):
-        (located,) = site.ledger.send(PublishConsentRoot(digest("root"), expiry + version)).events
-        assert located.event == events.ConsentRootPublished(site.site_id, version, digest("root"), expiry + version)
+        counts = (12 * version, 1, version - 1)
+        (located,) = site.ledger.send(PublishConsentRoot(digest("root"), expiry + version, *counts)).events
+        assert located.event == events.ConsentRootPublished(
+            site.site_id, version, digest("root"), expiry + version, *counts
+        )
         assert contract.view("consentValidUntil", site.site_id, version) == expiry + version
     assert contract.view("consentOf", site.site_id) == (2, 0)
     (located,) = site.ledger.send(WithdrawConsents()).events

@@ -21,7 +21,6 @@ from protocol.ledger_calls import (
     LeaveNetwork,
     LedgerCall,
     OpenRound,
-    PublishConsentRoot,
     RegisterUpdate,
     ReinstateSite,
     RevokeUpdate,
@@ -32,9 +31,11 @@ from protocol.ledger_calls import (
 )
 from protocol.ports import Ledger
 from protocol.reverts import ContractError
+from protocol.round import MAX_ROUND_SECONDS
 from protocol.standing import RoundState, SiteStatus
-from tests.contracts.setting import attest_call, cid, digest, failed_call, lineage_call
-from tests.fakes.ledger_rules import ContractRules, Round
+from tests.contracts.setting import attest_call, cid, consent_call, digest, failed_call, lineage_call
+from tests.fakes.ledger_records import Round
+from tests.fakes.ledger_rules import ContractRules
 from tests.fixtures_chain import ContractWorld
 
 pytestmark = pytest.mark.chain
@@ -89,7 +90,7 @@ class Player:
             plan_cid=cid("plan"),
             recipients_digest=digest("recipients"),
             deadline=deadline,
-            attest_by=deadline + self.random.randrange(0, 40),
+            attest_by=deadline + self.random.choice([0] * 19 + [MAX_ROUND_SECONDS]) + self.random.randrange(0, 40),
             min_accepted=3,
             selected=(self.random.choice([0b11111, 0b1111, 0b10111, 0b111, 0b11, 0b111111]),),
         )
@@ -129,7 +130,8 @@ class Player:
         return None, AbortRound(line, number)
 
     def consent(self, now: int) -> tuple[AccountAddress | None, LedgerCall]:
-        return self.site_account(), PublishConsentRoot(digest("root"), now + self.random.randrange(0, 120))
+        expiry, patients = now + self.random.randrange(0, 120), self.random.randrange(0, 5)
+        return self.site_account(), consent_call(digest("root"), expiry, patients=patients)
 
     def withdraw(self, now: int) -> tuple[AccountAddress | None, LedgerCall]:
         return self.site_account(), WithdrawConsents()
@@ -208,7 +210,7 @@ def deal(world: ContractWorld) -> Duel:
     for name in NAMES:
         account = world.fresh_account()
         duel.play(duel.rules.governor, AdmitSite(site_id_of(name), account, digest("key")))
-        duel.play(account, PublishConsentRoot(digest("root"), duel.now + 10_000))
+        duel.play(account, consent_call(digest("root"), duel.now + 10_000))
     for name in CHAIRS:
         duel.play(duel.rules.governor, AdmitAggregator(aggregator_id_of(name), world.fresh_account(), digest("key")))
     duel.play(duel.rules.governor, SetAggregators(tuple(aggregator_id_of(name) for name in CHAIRS), 2))

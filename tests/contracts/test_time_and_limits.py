@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import eth_abi.abi
 import pytest
 from eth_utils.crypto import keccak
@@ -18,18 +20,21 @@ from protocol.ledger_calls import (
     AcceptOwnership,
     AdmitSite,
     AnnounceRoundKey,
-    PublishConsentRoot,
     SealSuite,
     SetAggregators,
     TransferOwnership,
 )
+from protocol.round import MAX_ROUND_SECONDS
 from protocol.standing import RoundState
 from tests.contracts.setting import (
+    DAY,
     LINEAGE,
+    ROUND_SECONDS,
     admit_site,
     attest_call,
     bitmap,
     cid,
+    consent_call,
     digest,
     lineage_call,
     register_call,
@@ -49,17 +54,17 @@ def test_a_consent_root_must_expire_after_the_block(contract: ContractWorld) -> 
     for valid_until in (at, at - 1, 0):
         contract.next_block_at(at)
         with pytest.raises(reverts.ConsentAlreadyExpiredError) as caught:
-            site.ledger.send(PublishConsentRoot(digest("root"), valid_until))
+            site.ledger.send(consent_call(digest("root"), valid_until))
         assert (caught.value.valid_until, caught.value.timestamp) == (valid_until, at)
     contract.next_block_at(at)
-    site.ledger.send(PublishConsentRoot(digest("root"), at + 1))
+    site.ledger.send(consent_call(digest("root"), at + 1))
 
 
 def test_a_consent_root_is_in_force_at_its_last_second_and_not_after(contract: ContractWorld) -> None:
     network = set_up(contract)
     valid_until = contract.now() + 1_000
     for site in network.sites[:2]:
-        site.ledger.send(PublishConsentRoot(digest("short"), valid_until))
+        site.ledger.send(consent_call(digest("short"), valid_until))
     network.open_round()
     contract.next_block_at(valid_until)
     network.sites[0].ledger.send(register_call("site-0", consent_version=2))
@@ -79,6 +84,34 @@ def test_a_deadline_must_be_after_the_block(contract: ContractWorld) -> None:
         assert (caught.value.deadline, caught.value.timestamp) == (deadline, at)
     contract.next_block_at(at)
     network.open_round(deadline=at + 1)
+
+
+def test_a_round_can_be_aborted_within_ninety_days_of_its_opening(contract: ContractWorld) -> None:
+    network = set_up(contract)
+    at = contract.now() + 100
+    latest = at + MAX_ROUND_SECONDS
+    assert MAX_ROUND_SECONDS == 90 * DAY
+    for times in (
+        {"attest_by": latest + 1},
+        {"attest_by": 2**64 - 1},
+        {"deadline": latest, "attest_by": latest + 1},
+        {"deadline": 2**64 - 2, "attest_by": 2**64 - 1},
+    ):
+        contract.next_block_at(at)
+        with pytest.raises(reverts.AttestByTooLateError) as caught:
+            network.open_round(**times)
+        assert (caught.value.attest_by, caught.value.latest) == (times["attest_by"], latest)
+    contract.next_block_at(at)
+    network.open_round(deadline=latest - 1, attest_by=latest)
+
+
+def test_a_lineage_that_its_opener_held_up_is_free_again_after_ninety_days(contract: ContractWorld) -> None:
+    network = set_up(contract)
+    opened = network.open_call()
+    network.aggregators[0].ledger.send(replace(opened, attest_by=opened.deadline - ROUND_SECONDS + MAX_ROUND_SECONDS))
+    contract.advance(MAX_ROUND_SECONDS)
+    network.sites[0].ledger.send(AbortRound(LINEAGE, 1))
+    network.open_round(2)
 
 
 def test_registration_ends_at_the_deadline_and_not_a_second_earlier(contract: ContractWorld) -> None:
