@@ -23,7 +23,8 @@ from gateways.data_folder import DataFolder, write_atomically
 from gateways.journal import Journal
 from gateways.key_ring import KeyRing, read_new_passphrase, read_passphrase
 from gateways.key_ring.accounts import address_of, create_account, open_account
-from gateways.settings import load_settings
+from gateways.key_ring.passphrase import after_change
+from gateways.settings import load_settings, parse_settings
 from protocol.errors import ConfigError
 from protocol.joining import fingerprint
 
@@ -62,12 +63,14 @@ def init(
         lineages=tuple(_lineage_choice(text) for text in lineage),
     )
     text = render(choices)
+    # Checked before it is written: a file that no command can read would be in the way of the next try.
+    settings = parse_settings(text, config, AggregatorSettings)
     if not config.exists():
         write_atomically(config, text.encode("utf-8"))
         talk.print(f"settings    {config}", soft_wrap=True)
-    elif config.read_text(encoding="utf-8") != text:
+    elif config.read_bytes() != text.encode("utf-8"):
         raise ConfigError(f"{config} exists with other settings", hint="keep it, or move it away to start anew")
-    identity = _make_account(load_settings(config, AggregatorSettings))
+    identity = _make_account(settings)
     if as_json:
         out.print_json(
             json.dumps(
@@ -114,6 +117,20 @@ def status(config: Config = DEFAULT_CONFIG, *, as_json: AsJSON = False) -> None:
         out.print_json(json.dumps(asdict(found)))
     else:
         _print_status(found)
+
+
+@app.command()
+def passphrase(
+    config: Config = DEFAULT_CONFIG,
+    new_passphrase_file: Annotated[Path | None, typer.Option(help="File of mode 0600 with the new passphrase.")] = None,
+) -> None:
+    """Changes the keystore's passphrase. Stop the daemon first."""
+    settings = load_settings(config, AggregatorSettings)
+    # A daemon that holds the old passphrase could keep no round key any more.
+    with DataFolder(settings.data_folder).locked():
+        key_ring = _open_key_ring(settings)
+        key_ring.change_passphrase(read_new_passphrase(new_passphrase_file, "New passphrase: "))
+        talk.print(after_change(settings.passphrase_file), soft_wrap=True, markup=False)
 
 
 def _lineage_choice(text: str) -> tuple[str, str]:

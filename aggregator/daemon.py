@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 
 from aggregator.coordinator import Coordinator
 from aggregator.fetcher import Fetcher
 from aggregator.identity import ACCOUNT_KEY
-from aggregator.outbox import Outbox
 from aggregator.parts import Parts
 from aggregator.round_files import RoundFiles
 from aggregator.settings import AggregatorSettings
 from gateways.block_store import KuboBlockStore
-from gateways.block_store_choice import LocalKuboOptions, resolve_block_store
-from gateways.data_folder import DataFolder, write_atomically
+from gateways.daemon_block_store import block_store_beside_daemon, daemon_block_store
+from gateways.data_folder import DataFolder
+from gateways.deployment_file import load_deployment
 from gateways.journal import Journal
 from gateways.key_ring import KeyRing
-from gateways.ledger.web3_ledger import Web3Ledger
+from gateways.ledger import connecting
+from gateways.outbox import Outbox
+from gateways.repeating import repeat
 from gateways.stopping import stoppable
-from protocol.deployment import Deployment, parse_deployment
-from protocol.errors import BlockStoreUnavailableError, ConfigError, LedgerUnavailableError, MalformedError
+from protocol.errors import BlockStoreUnavailableError, LedgerUnavailableError, StoreError
+
+if TYPE_CHECKING:
+    from gateways.ledger.web3_ledger import Web3Ledger
 
 logger = structlog.get_logger(__name__)
 
 KEYSTORE = "keystore.json"
 JOURNAL = "journal.sqlite"
-IPFS_URL_FILE = "ipfs.url"
-"""Where the Kubo that the daemon started answers, for commands that run beside it."""
+WAITS_FOR = (LedgerUnavailableError, BlockStoreUnavailableError, StoreError)
+"""A full disk too: a step that could not write is made again from the chain and the journal."""
 
 
 def run(settings: AggregatorSettings, key_ring: KeyRing) -> None:
@@ -49,6 +53,7 @@ def run(settings: AggregatorSettings, key_ring: KeyRing) -> None:
         logger.info("aggregator.ready", aggregator=settings.aggregator, account=str(parts.ledger.account))
         repeat(
             Coordinator(parts).step,
+            waits_for=WAITS_FOR,
             poll_seconds=settings.poll_seconds,
             max_backoff_seconds=settings.max_backoff_seconds,
         )
@@ -65,30 +70,20 @@ def open_parts(settings: AggregatorSettings, folder: DataFolder, key_ring: KeyRi
     """
     # The chain first: "this is another chain" must be said before anything is started.
     ledger = connect(settings, signer_key=key_ring.get(ACCOUNT_KEY))
-    ipfs = settings.ipfs
-    local = LocalKuboOptions(
-        repo=folder / "ipfs",
-        swarm_key=ipfs.swarm_key_file or folder / "swarm.key",
-        rpc_port=ipfs.rpc_port,
-        swarm_port=ipfs.swarm_port,
-        peers=ipfs.peers,
-    )
     journal = Journal(folder / JOURNAL)
     try:
-        with resolve_block_store(ipfs.url, local) as resolved:
-            write_atomically(folder / IPFS_URL_FILE, resolved.store.url.encode("ascii"))
+        with daemon_block_store(settings.ipfs, folder) as block_store:
             yield Parts(
                 settings=settings,
                 ledger=ledger,
-                block_store=resolved.store,
+                block_store=block_store,
                 secrets=key_ring,
                 journal=journal,
                 files=RoundFiles(folder),
-                fetcher=Fetcher(resolved.store, workers=settings.fetch_workers),
+                fetcher=Fetcher(block_store, workers=settings.fetch_workers),
                 outbox=Outbox(ledger, journal, resend_after_seconds=settings.chain.resend_after_seconds),
             )
     finally:
-        (folder / IPFS_URL_FILE).unlink(missing_ok=True)
         journal.close()
 
 
@@ -100,65 +95,14 @@ def connect(settings: AggregatorSettings, *, signer_key: bytes | None = None) ->
         WrongChainError: The endpoint serves another chain.
         LedgerUnavailableError: No answer.
     """
-    chain = settings.chain
-    return Web3Ledger.connect(
-        chain.rpc_url,
-        load_deployment(settings),
-        signer_key=signer_key,
-        finality=chain.finality,
-        timeout_seconds=chain.timeout_seconds,
-        compare_rpc_url=chain.compare_rpc_url,
-    )
-
-
-def load_deployment(settings: AggregatorSettings) -> Deployment:
-    """The deployment file.
-
-    Raises:
-        ConfigError: There is none, or it is malformed.
-    """
-    path = settings.deployment
-    try:
-        return parse_deployment(path.read_bytes())
-    except FileNotFoundError as error:
-        raise ConfigError(f"there is no deployment file {path}", hint="get it from the governor") from error
-    except MalformedError as error:
-        raise ConfigError(f"{path}: {error.what}", hint="get it again from the governor") from error
+    return connecting.connect(settings.chain, load_deployment(settings.deployment), signer_key=signer_key)
 
 
 def running_block_store(settings: AggregatorSettings) -> KuboBlockStore | None:
-    """The block store at the configured URL, or the one that the running daemon started; None when there is none."""
-    url = settings.ipfs.url
-    path = settings.data_folder / IPFS_URL_FILE
-    if url is None and path.exists():
-        url = path.read_text(encoding="ascii").strip()
-    if url is None:
-        return None
-    store = KuboBlockStore(url)
+    """The block store at the configured URL, or the one that the running daemon started; None when none answers."""
     try:
+        store = block_store_beside_daemon(settings.ipfs, DataFolder(settings.data_folder))
         store.identity()
     except BlockStoreUnavailableError:
         return None
     return store
-
-
-def repeat(
-    step: Callable[[], bool],
-    *,
-    poll_seconds: float,
-    max_backoff_seconds: float,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Calls a step for good; waits longer and longer while the chain or IPFS is away."""
-    backoff = poll_seconds
-    while True:
-        try:
-            moved = step()
-        except (LedgerUnavailableError, BlockStoreUnavailableError) as error:
-            logger.warning("aggregator.waiting", reason=str(error), seconds=backoff)
-            sleep(backoff)
-            backoff = min(backoff * 2, max_backoff_seconds)
-        else:
-            backoff = poll_seconds
-            if not moved:
-                sleep(poll_seconds)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from gateways.data_folder import sync_folder
+from gateways.data_folder import store_error, sync_folder
 from protocol.errors import BlockStoreError, ContentTooLargeError, StoreError
 from protocol.identifiers import CID
 from protocol.ports import BlockStore
@@ -166,14 +166,23 @@ class Fetcher:
             logger.info("content.held", cid=str(job.cid))
         except ContentTooLargeError as error:
             logger.warning("content.too_large", cid=str(job.cid), error=str(error))
-            _too_large_mark(job.destination).touch()
-            sync_folder(job.destination.parent)
-            with self._lock:
-                self._jobs.pop(job.destination, None)
+            self._mark_too_large(job)
         except (BlockStoreError, StoreError) as error:
             logger.warning("content.waiting", cid=str(job.cid), tries=job.tries, error=str(error))
         finally:
             job.next_try = self._clock() + pause_seconds
+
+    def _mark_too_large(self, job: _Job) -> None:
+        try:
+            _too_large_mark(job.destination).touch()
+            sync_folder(job.destination.parent)
+        except OSError as error:
+            # Asked for again, it is found too large again.
+            reason = str(store_error(error, job.destination))
+            logger.warning("content.waiting", cid=str(job.cid), tries=job.tries, error=reason)
+            return
+        with self._lock:
+            self._jobs.pop(job.destination, None)
 
 
 def _too_large_mark(destination: Path) -> Path:

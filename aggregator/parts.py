@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aggregator.fetcher import Fetcher
-from aggregator.outbox import Outbox
 from aggregator.round_files import RoundFiles
 from aggregator.settings import AggregatorSettings
 from gateways.journal import Journal
+from gateways.outbox import Outbox
 from protocol.history import History
 from protocol.identifiers import AccountAddress, AggregatorId
 from protocol.ports import BlockStore, Ledger

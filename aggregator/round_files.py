@@ -59,9 +59,7 @@ class RoundFiles:
 
     def envelope(self, lineage: str, number: int, index: int) -> Path:
         """A registered envelope as it was fetched."""
-        folder = self.envelopes(lineage, number)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder / str(index)
+        return self._folder.subfolder(f"envelopes/{lineage}/{number}") / str(index)
 
     def envelopes(self, lineage: str, number: int) -> Path:
         """Folder of a round's fetched envelopes; it may not be there."""

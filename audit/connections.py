@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gateways.block_store import KuboBlockStore
-from gateways.block_store_choice import LocalKuboOptions, resolve_block_store
-from gateways.ledger.transactions import Finality
-from gateways.ledger.web3_ledger import Web3Ledger
-from protocol.deployment import Deployment, parse_deployment
+from gateways.deployment_file import load_deployment
+from gateways.ledger.finality import Finality
 from protocol.errors import ConfigError
 from protocol.ledger_events import LocatedEvent
 from protocol.ports import BlockStore, Ledger
+
+if TYPE_CHECKING:
+    from gateways.ledger.web3_ledger import Web3Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +43,19 @@ def connect_ledger(options: ChainOptions, *, signer_key: bytes | None = None) ->
     """The chain, checked to be the deployment's.
 
     Raises:
-        ConfigError: The deployment file cannot be read.
-        MalformedError: It is no deployment file.
+        ConfigError: The deployment file cannot be read, or is malformed.
         WrongChainError: Another chain, or two endpoints that disagree.
         LedgerUnavailableError: No answer.
     """
+    from gateways.ledger.web3_ledger import Web3Ledger  # noqa: PLC0415 - the ABI loads for half a second
+
     return Web3Ledger.connect(
         options.rpc_url,
-        read_deployment(options.deployment),
+        load_deployment(options.deployment),
         signer_key=signer_key,
         finality=options.finality,
         compare_rpc_url=options.compare_rpc_url,
     )
-
-
-def read_deployment(path: Path) -> Deployment:
-    """The deployment of a file.
-
-    Raises:
-        ConfigError: The file cannot be read.
-        MalformedError: It is no deployment file.
-    """
-    try:
-        return parse_deployment(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"the deployment file {path} cannot be read ({error.strerror})") from error
 
 
 def all_events(ledger: Ledger) -> list[LocatedEvent]:
@@ -86,6 +75,9 @@ def open_stores(options: IPFSOptions, work_folder: Path | None) -> Iterator[Sequ
         ConfigError: Neither endpoints nor a swarm to join were named.
         BlockStoreUnavailableError: The core does not start.
     """
+    from gateways.block_store import KuboBlockStore  # noqa: PLC0415 - the chain's commands need no IPFS
+    from gateways.block_store_choice import LocalKuboOptions, resolve_block_store  # noqa: PLC0415
+
     if options.urls:
         yield [KuboBlockStore(url) for url in options.urls]
         return

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateways.data_folder import store_error, sync_folder
+from gateways.data_folder import store_error
 from gateways.kubo_rpc import KuboIdentity, KuboRPC, RPCDeadlineError, RPCRefusedError
+from gateways.whole_files import written_whole
 from protocol.cid import CIDBuilder, cid_of_file
 from protocol.errors import (
     BlockStoreError,
@@ -26,7 +26,6 @@ from protocol.identifiers import CID
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
 _LOG = structlog.get_logger(__name__)
 _PIECE_BYTES: Final = 4 << 20
@@ -86,7 +85,9 @@ class KuboBlockStore:
         """
         deadline = time.monotonic() + timeout_seconds
         builder = CIDBuilder()
-        with _complete_or_not_at_all(destination) as file:
+        _sweep_partials(destination)
+        partial = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.partial")
+        with written_whole(destination, partial) as file:
             for piece in self._pieces(cid, max_bytes, timeout_seconds, deadline):
                 builder.update(piece)
                 if builder.num_bytes > max_bytes:
@@ -175,25 +176,6 @@ class KuboBlockStore:
 
     def _silent(self) -> BlockStoreUnavailableError:
         return BlockStoreUnavailableError(f"the IPFS endpoint {self.url} gave no usable answer in time")
-
-
-@contextlib.contextmanager
-def _complete_or_not_at_all(destination: Path) -> Iterator[BinaryIO]:
-    """Opens a temporary sibling that becomes ``destination``, synced, when the block ends without an error."""
-    _sweep_partials(destination)
-    partial = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("xb") as file:
-            partial.chmod(0o600)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(destination)
-        sync_folder(destination.parent)
-    except OSError as error:
-        raise store_error(error, destination) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _sweep_partials(destination: Path) -> None:

@@ -13,6 +13,7 @@ import structlog
 
 from gateways.block_store import KuboBlockStore
 from gateways.embedded_kubo.supervisor import EmbeddedKubo
+from gateways.local_kubo import LocalKubo
 from gateways.stock_kubo import StockKubo
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def resolve_block_store(
         _LOG.info("block store found", source=BlockStoreSource.CONFIGURED.value, url=configured_url)
         return ResolvedBlockStore(store, BlockStoreSource.CONFIGURED)
     program = shutil.which("ipfs", path=search_path)
-    kubo: StockKubo | EmbeddedKubo
+    kubo: LocalKubo
     if program is not None:
         source = BlockStoreSource.STOCK
         kubo = StockKubo(

@@ -36,9 +36,16 @@ class DataFolder:
         return self.path / name
 
     def subfolder(self, name: str) -> Path:
-        """A private folder below this one, created when missing."""
+        """A private folder below this one, created when missing.
+
+        Raises:
+            StoreError: It cannot be created.
+        """
         folder = self.path / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise store_error(error, folder) from error
         return folder
 
     @contextmanager
@@ -47,6 +54,7 @@ class DataFolder:
 
         Raises:
             StoreLockedError: Another daemon owns it.
+            StoreError: The lock cannot be written.
         """
         lock = FileLock(self.path / "daemon.lock", timeout=0)
         try:
@@ -55,6 +63,8 @@ class DataFolder:
             raise StoreLockedError(
                 f"another daemon already runs in {self.path}", hint="stop it first, or use another data folder"
             ) from error
+        except OSError as error:
+            raise store_error(error, self.path) from error
         try:
             yield
         finally:
@@ -84,6 +94,25 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         raise store_error(error, path) from error
 
 
+def require_writable(path: Path) -> None:
+    """Refuses a place that ``write_atomically`` could not write, before anything is done that cannot be done again.
+
+    Args:
+        path: The file to write later; one that is there stays as it is.
+
+    Raises:
+        StoreError: Its folder is not there or takes no file, or the path is a folder.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(descriptor)
+        Path(name).unlink()
+    except OSError as error:
+        raise store_error(error, path) from error
+
+
 def sync_folder(path: Path) -> None:
     """Makes renames in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -95,8 +124,22 @@ def sync_folder(path: Path) -> None:
 
 def store_error(error: OSError, path: Path) -> StoreError:
     """One line for the operator about a failed file operation."""
-    if error.errno == errno.ENOSPC:
+    if error.errno in _FULL:
         return StoreError(f"the disk is full at {path}", hint="free space and start again: nothing was lost")
     if error.errno in {errno.EACCES, errno.EPERM}:
         return StoreError(f"no permission for {path}", hint="run as the user who owns the data folder")
-    return StoreError(f"{path}: {error.strerror}")
+    what = error.strerror or type(error).__name__
+    return StoreError(f"{path}: {what}", hint=_HINTS.get(error.errno, "check the path and the disk, then start again"))
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""No space, no quota, or a limit on a file's size."""
+_HINTS: dict[int | None, str] = {
+    errno.ENOENT: "make its folder first, or name another",
+    errno.EISDIR: "name a file, not a folder",
+    errno.ENOTDIR: "name a folder, not a file",
+    errno.EEXIST: "name a folder, not a file",
+    errno.EROFS: "name a folder on a disk that may be written",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EIO: "the disk fails: restore a backup to another one",
+}

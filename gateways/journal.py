@@ -5,17 +5,14 @@ A value is on disk when ``record`` returns. Several processes may read while one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Integer, LargeBinary, String, create_engine, delete, event, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from gateways.sqlite_errors import translated
 from protocol.canonical_json import JSONValue, encode, parse
-from protocol.errors import StoreError
 
 
 class _Base(DeclarativeBase):
@@ -48,44 +45,45 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
+        self._name = f"the journal {path}"
         self._engine = open_sqlite(path)
-        with _translated():
+        with translated(self._name):
             _Base.metadata.create_all(self._engine)
 
     def record(self, key: str, value: JSONValue) -> None:
         """Sets an entry; durable on return."""
         data = encode(value)
         statement = upsert(_Entry).values(key=key, value=data)
-        with _translated(), self._engine.begin() as connection:
+        with translated(self._name), self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": data}))
 
     def get(self, key: str) -> JSONValue:
         """An entry, or None."""
-        with _translated(), self._engine.connect() as connection:
+        with translated(self._name), self._engine.connect() as connection:
             data = connection.execute(select(_Entry.value).where(_Entry.key == key)).scalar_one_or_none()
         return None if data is None else parse(data)
 
     def entries(self, prefix: str) -> dict[str, JSONValue]:
         """All entries whose keys start with a prefix, sorted by key."""
         query = select(_Entry.key, _Entry.value).where(_Entry.key.startswith(prefix, autoescape=True))
-        with _translated(), self._engine.connect() as connection:
+        with translated(self._name), self._engine.connect() as connection:
             rows = connection.execute(query.order_by(_Entry.key)).all()
         return {key: parse(value) for key, value in rows}
 
     def forget(self, key: str) -> None:
         """Removes an entry; not an error when there is none."""
-        with _translated(), self._engine.begin() as connection:
+        with translated(self._name), self._engine.begin() as connection:
             connection.execute(delete(_Entry).where(_Entry.key == key))
 
     def append(self, stream: str, value: JSONValue) -> None:
         """Adds a line to a stream; durable on return."""
-        with _translated(), self._engine.begin() as connection:
+        with translated(self._name), self._engine.begin() as connection:
             connection.execute(insert(_Line).values(stream=stream, value=encode(value)))
 
     def lines(self, stream: str) -> list[JSONValue]:
         """All lines of a stream in order."""
         query = select(_Line.value).where(_Line.stream == stream).order_by(_Line.number)
-        with _translated(), self._engine.connect() as connection:
+        with translated(self._name), self._engine.connect() as connection:
             return [parse(value) for value in connection.execute(query).scalars()]
 
     def close(self) -> None:
@@ -105,11 +103,3 @@ def open_sqlite(path: Path) -> Engine:
         cursor.close()
 
     return engine
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StoreError(f"the journal refuses: {str(error.__cause__ or error).splitlines()[0]}") from error

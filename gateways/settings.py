@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
+from gateways.kubo_endpoint import parse_endpoint
+from gateways.ledger.finality import Finality
+from gateways.rpc_url import origin_of
 from protocol.errors import ConfigError
 
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, strict about names."""
+    """Base of all settings: frozen, strict about names, numbers finite, silent about refused values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 def _beside_file(path: Path, info: ValidationInfo) -> Path:
+    if not str(path).isprintable():
+        raise ValueError("is no path: it holds a character that does not print")
     folder = (info.context or {}).get("folder")
     return path if folder is None or path.is_absolute() else folder / path
 
@@ -26,15 +31,35 @@ FilePath = Annotated[Path, AfterValidator(_beside_file)]
 """A path; relative to the settings file."""
 
 
+def _rpc_url(url: str) -> str:
+    try:
+        origin_of(url)
+    except ConfigError as error:
+        raise ValueError(f"is refused: {error.what} ({error.hint})") from error
+    return url
+
+
+def _kubo_url(url: str) -> str:
+    try:
+        parse_endpoint(url)
+    except ConfigError as error:
+        raise ValueError(f"is refused: {error.what} ({error.hint})") from error
+    return url
+
+
+RPCURL = Annotated[str, AfterValidator(_rpc_url)]
+"""JSON-RPC over http(s)."""
+KuboURL = Annotated[str, AfterValidator(_kubo_url)]
+"""RPC of a running Kubo."""
+
+
 class ChainSettings(Settings):
     """How to reach the chain."""
 
-    rpc_url: str
-    """JSON-RPC over http(s)."""
-    compare_rpc_url: str | None = None
+    rpc_url: RPCURL
+    compare_rpc_url: RPCURL | None = None
     """A second endpoint, of another operator, whose blocks must agree; without it the first one is believed."""
-    finality: Literal["latest", "finalized"] = "latest"
-    """``latest`` for Hardhat and QBFT, ``finalized`` for chains whose newest blocks can change."""
+    finality: Finality = "latest"
     timeout_seconds: float = Field(default=120.0, gt=0)
     """How long a transaction may take into a block."""
 
@@ -42,7 +67,7 @@ class ChainSettings(Settings):
 class IPFSSettings(Settings):
     """How to reach IPFS: a running Kubo by its RPC URL, else one that the process starts."""
 
-    url: str | None = None
+    url: KuboURL | None = None
     """RPC URL of a running Kubo; unset: ``ipfs`` on PATH, else the embedded core."""
     swarm_key_file: FilePath | None = None
     """Key file of the private swarm; needed when the process starts Kubo itself."""
@@ -61,20 +86,45 @@ def load_settings(path: Path, kind: type[SettingsT]) -> SettingsT:
     """The settings of a TOML file; relative paths in it are relative to the file's folder.
 
     Raises:
-        ConfigError: No such file, no TOML, an unknown key, or a value out of bounds; names the key.
+        ConfigError: No such file, no text, or as ``parse_settings``.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin UTF-8 with a byte order mark, which TOML does not know.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigError(f"there is no settings file {path}", hint="make one with the init command") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the settings file {path} cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is no TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"the settings file {path} cannot be read ({error.strerror})", hint="check the path and its permissions"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the settings file {path} is not UTF-8 text", hint="save it as UTF-8") from error
+    return parse_settings(text, path, kind)
+
+
+def parse_settings(text: str, path: Path, kind: type[SettingsT]) -> SettingsT:
+    """The settings of a TOML text that stands in a file, or is about to.
+
+    Args:
+        text: TOML.
+        path: The file; relative paths are relative to its folder.
+        kind: The process's settings.
+
+    Raises:
+        ConfigError: No TOML, an unknown key, or a value out of bounds; names the key.
+    """
     try:
-        return kind.model_validate(values, context={"folder": path.parent})
+        return kind.model_validate(tomllib.loads(text), context={"folder": path.parent})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is no TOML: {error}", hint="see docs/settings.md for how it is written") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = "is not a setting" if first["type"] == "extra_forbidden" else first["msg"].lower()
-        raise ConfigError(f"{path}: {where} {what}", hint="see docs/settings.md for every key") from error
+        raise ConfigError(f"{path}: {_first_fault(error)}", hint="see docs/settings.md for every key") from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    what = "is not a setting" if first["type"] == "extra_forbidden" else first["msg"]
+    # A validator of ours has chosen its words; the library's begin like a sentence of its own.
+    what = what.removeprefix("Value error, ") if first["type"] == "value_error" else what[:1].lower() + what[1:]
+    return f"{where} {what}".strip()

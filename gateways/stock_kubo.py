@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from gateways.data_folder import write_atomically
 from gateways.embedded_kubo.repository import make_private, read_swarm_key
-from gateways.kubo_process import KuboProcess, free_loopback_port
+from gateways.kubo_process import KuboProcess
+from gateways.local_kubo import LocalKubo
 from protocol.errors import BlockStoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
 _INIT_SECONDS: Final = 60.0
 _START_SECONDS: Final = 60.0
 
 
-class StockKubo:
+class StockKubo(LocalKubo):
     """``ipfs daemon`` on loopback in a private swarm, never in the operator's ~/.ipfs.
 
+    Beside those of ``LocalKubo``:
+
     Args:
-        program: The ``ipfs`` program.
-        repo: Its IPFS_PATH, initialised when missing.
-        swarm_key: Key file of the private swarm.
-        rpc_port: RPC port on 127.0.0.1; None takes a free one.
-        swarm_port: The same for the swarm.
-        peers: Multiaddresses (with /p2p/ID) that it stays connected to.
+        program: The ``ipfs`` program; its IPFS_PATH is the repository, initialised when missing.
 
     Unlike the embedded core it outlives a parent that is killed outright; the next start then says that its
     repository is locked.
@@ -45,18 +42,8 @@ class StockKubo:
         swarm_port: int | None = None,
         peers: Sequence[str] = (),
     ) -> None:
+        super().__init__(repo, swarm_key, rpc_port=rpc_port, swarm_port=swarm_port, peers=peers)
         self._program = program
-        self._repo = repo
-        self._swarm_key = swarm_key
-        self._rpc_port = rpc_port or free_loopback_port()
-        self._swarm_port = swarm_port or free_loopback_port()
-        self._peers = tuple(peers)
-        self._process: KuboProcess | None = None
-
-    @property
-    def rpc_url(self) -> str:
-        """Where the Kubo RPC answers."""
-        return f"http://127.0.0.1:{self._rpc_port}"
 
     def start(self) -> None:
         """Initialises the repository where there is none, makes it private, runs the daemon until it answers.
@@ -78,21 +65,6 @@ class StockKubo:
         )
         process.start(_START_SECONDS)
         self._process = process
-
-    def stop(self) -> None:
-        """Ends the daemon: TERM, then KILL."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _edit_config(self) -> None:
         config_path = self._repo / "config"

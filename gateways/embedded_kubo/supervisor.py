@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from gateways.embedded_kubo.repository import read_swarm_key
-from gateways.kubo_process import KuboProcess, free_loopback_port
+from gateways.kubo_process import KuboProcess
+from gateways.local_kubo import LocalKubo
 from protocol.errors import BlockStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
 _START_SECONDS: Final = 60.0
 
 
-class EmbeddedKubo:
+class EmbeddedKubo(LocalKubo):
     """One embedded core in a process of its own. It also ends when the process that started it ends.
 
+    Beside those of ``LocalKubo``:
+
     Args:
-        repo: Repository folder, made when missing; one core at a time runs in it.
-        swarm_key: Key file of the private swarm (``repository.write_swarm_key``).
-        rpc_port: RPC port on 127.0.0.1; None takes a free one, kept over restarts of this object.
-        swarm_port: The same for the swarm.
-        peers: Multiaddresses (with /p2p/ID) that it stays connected to.
         max_content_bytes: Longest content that is added or fetched.
         hash_on_read: Check each block when it is read from disk.
     """
@@ -43,20 +40,10 @@ class EmbeddedKubo:
         max_fetches: int = 64,
         hash_on_read: bool = True,
     ) -> None:
-        self._repo = repo
-        self._swarm_key = swarm_key
-        self._rpc_port = rpc_port or free_loopback_port()
-        self._swarm_port = swarm_port or free_loopback_port()
-        self._peers = tuple(peers)
+        super().__init__(repo, swarm_key, rpc_port=rpc_port, swarm_port=swarm_port, peers=peers)
         self._limits = ["--max-content-bytes", str(max_content_bytes), "--max-fetches", str(max_fetches)]
         self._checks = [] if hash_on_read else ["--no-hash-on-read"]
-        self._process: KuboProcess | None = None
         self._peer_id: str | None = None
-
-    @property
-    def rpc_url(self) -> str:
-        """Where the Kubo RPC answers."""
-        return f"http://127.0.0.1:{self._rpc_port}"
 
     @property
     def peer_addresses(self) -> tuple[str, ...]:
@@ -86,21 +73,6 @@ class EmbeddedKubo:
         identity = process.start(_START_SECONDS)
         self._process = process
         self._peer_id = identity["ID"]
-
-    def stop(self) -> None:
-        """Ends the core: TERM, then KILL. Content stays in the repository."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", "gateways.embedded_kubo", "--repo", str(self._repo.resolve())]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eth_account import Account
-
 from protocol.errors import KeyRingError
 from protocol.identifiers import AccountAddress
 
@@ -24,6 +22,8 @@ def create_account(key_ring: KeyRing, name: str) -> AccountAddress:
     """
     if name in key_ring.names():
         raise KeyRingError(f"the key ring holds a {name} already", hint="choose another name for the new account")
+    from eth_account import Account  # noqa: PLC0415 - loads for a second
+
     account: LocalAccount = Account.create()
     key_ring.put(name, bytes(account.key))
     return address_of(account)
@@ -35,6 +35,8 @@ def open_account(key_ring: KeyRing, name: str) -> LocalAccount:
     Raises:
         KeyRingError: There is no such secret, or it is not an account key.
     """
+    from eth_account import Account  # noqa: PLC0415 - loads for a second
+
     try:
         account: LocalAccount = Account.from_key(key_ring.get(name))
     except ValueError as error:

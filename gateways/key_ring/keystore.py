@@ -107,6 +107,31 @@ class KeyRing:
 
         self._change(remove)
 
+    def rename(self, old: str, new: str) -> None:
+        """Gives a secret another name in one write; a secret that had the new name is shredded.
+
+        Raises:
+            KeyRingError: There is no secret of the old name, or the new one is no name.
+            StoreError: The file cannot be written; both secrets stand.
+        """
+        if not _NAME.fullmatch(new):
+            raise KeyRingError(f"{new!r} is not a name for a secret")
+
+        def move(secrets: dict[str, bytes]) -> None:
+            if old not in secrets:
+                raise KeyRingError(f"the keystore {self._path} holds no {old}")
+            secrets[new] = secrets.pop(old)
+
+        self._change(move)
+
+    def reload(self) -> None:
+        """Sees what other processes changed meanwhile.
+
+        Raises:
+            KeyRingError: The file is gone or damaged, or its passphrase was changed.
+        """
+        self._secrets = sealing.unseal(_read(self._path), self._key)
+
     def change_passphrase(self, passphrase: bytes) -> None:
         """Seals everything under a new passphrase and a fresh salt.
 

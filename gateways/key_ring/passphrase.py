@@ -39,7 +39,7 @@ def read_passphrase(file: Path | None, prompt: str, *, ask: Callable[[str], str]
         raise ConfigError("there is no passphrase", hint="name a passphrase file, or start from a terminal")
     passphrase = unicodedata.normalize("NFC", text).encode("utf-8")
     if not passphrase:
-        raise ConfigError("the passphrase is empty")
+        raise ConfigError("the passphrase is empty", hint="choose one of several words")
     return passphrase
 
 
@@ -57,16 +57,29 @@ def read_new_passphrase(file: Path | None, prompt: str, *, ask: Callable[[str], 
     return passphrase
 
 
+def after_change(file: Path | None) -> str:
+    """What a person does next when a keystore's passphrase was changed.
+
+    Args:
+        file: The passphrase file that the settings name.
+    """
+    said = "the keystore opens with the new passphrase; backups from before still open with the old one"
+    return said if file is None else f"{said}; put the new one into {file} before the next start"
+
+
 def _read_private(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise ConfigError(f"the passphrase file {path} cannot be read ({error.strerror})") from error
+        raise ConfigError(
+            f"the passphrase file {path} cannot be read ({error.strerror})",
+            hint="check the path, and that it belongs to the user who runs this",
+        ) from error
     try:
         # Checked on the open file: what is checked is what is read.
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"the passphrase file {path} is not a regular file")
+            raise ConfigError(f"the passphrase file {path} is not a regular file", hint="name a file of mode 0600")
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigError(f"others may read the passphrase file {path}", hint=f"run: chmod 600 {path}")
         data = os.read(descriptor, _MAX_BYTES + 1)
@@ -75,7 +88,10 @@ def _read_private(path: Path) -> str:
     try:
         text = data.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"the passphrase file {path} is not UTF-8") from error
+        raise ConfigError(f"the passphrase file {path} is not UTF-8", hint="save it as UTF-8") from error
     if len(data) > _MAX_BYTES or "\n" in text:
-        raise ConfigError(f"the passphrase file {path} holds more than one line")
+        raise ConfigError(
+            f"the passphrase file {path} holds more than one line",
+            hint="write the passphrase, and nothing else, into its first line",
+        )
     return text

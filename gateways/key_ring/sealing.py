@@ -1,4 +1,4 @@
-"""The keystore's format: canonical JSON, Argon2id (RFC 9106), then AES-256-GCM over all secrets at once.
+"""The keystore's format (docs/spec/keystore.md): Argon2id (RFC 9106), then AES-256-GCM over all secrets at once.
 
 One seal over everything, names included: what is in it, and whether something was taken out, shows to nobody. ::
 
@@ -6,8 +6,8 @@ One seal over everything, names included: what is in it, and whether something w
      "kdf": {"iterations": 3, "lanes": 4, "memory_kib": 65536, "name": "argon2id", "salt": <hex>},
      "nonce": <hex>, "sealed": <hex>}
 
-The associated data is the canonical encoding of the same object without ``sealed``; the sealed bytes are a canonical
-object from name to hex.
+All of it is canonical JSON. The associated data is the encoding of the same object without ``sealed``; the sealed bytes
+are an object from name to hex.
 """
 
 from __future__ import annotations
@@ -136,10 +136,14 @@ def _parse(file_bytes: bytes) -> tuple[Argon2Cost, bytes, bytes, bytes]:
 
 
 def _bytes(value: canonical_json.JSONValue) -> bytes:
+    text = canonical_json.expect_str(value)
     try:
-        return bytes.fromhex(canonical_json.expect_str(value))
+        data = bytes.fromhex(text)
     except ValueError as error:
         raise MalformedError("not hex") from error
+    if data.hex() != text:
+        raise MalformedError("hex has one spelling")
+    return data
 
 
 def _object(value: canonical_json.JSONValue) -> dict[str, canonical_json.JSONValue]:

@@ -1,5 +1,6 @@
 """The ledger door: the contract of contracts/ on any EVM chain that speaks JSON-RPC.
 
-Way in: ``web3_ledger`` (the port), ``deploying`` (for scripts), ``signers``; ``rpc``, ``contract_abi``,
-``event_reader`` and ``transactions`` are its parts.
+Way in: ``connecting`` (from settings), ``web3_ledger`` (the port), ``deploying`` (for scripts), ``signers``. Its
+parts: ``rpc`` (asks), ``answers`` (checks what was said), ``chain_checks``, ``contract_abi``, ``event_reader`` and
+``transactions``, which alone goes through ``web3_endpoint``.
 """

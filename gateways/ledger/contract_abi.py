@@ -115,13 +115,13 @@ class ContractABI:
                 eth_abi.decode([kind], topic)[0] for kind, topic in zip(decoder.topic_types, topics[1:], strict=True)
             )
             *in_data, format_version = eth_abi.decode(decoder.data_types, data)
-        except (KeyError, IndexError, ValueError, DecodingError) as error:
+            rest = iter(in_data)
+            raw = (next(in_topics) if indexed else next(rest) for indexed in decoder.indexed)
+            values = [convert(value) for convert, value in zip(decoder.converters, raw, strict=True)]
+        except (KeyError, IndexError, ValueError, OverflowError, DecodingError) as error:
             raise MalformedError("a log of the contract is none of its events", hint="update the software") from error
         if format_version != FORMAT_VERSION:
             raise MalformedError(f"event format {format_version} is not known", hint="update the software")
-        rest = iter(in_data)
-        raw = (next(in_topics) if indexed else next(rest) for indexed in decoder.indexed)
-        values = [convert(value) for convert, value in zip(decoder.converters, raw, strict=True)]
         return typing.cast("LedgerEvent", decoder.event_type(*values))
 
     def decode_revert(self, data: bytes) -> TransactionRevertedError:
@@ -129,14 +129,15 @@ class ContractABI:
         decoder = self._errors.get(data[:4])
         if decoder is None:
             return TransactionRevertedError(
-                f"the contract reverted with {'0x' + data.hex() if data else 'no reason'}",
+                f"the contract reverted with {'0x' + data[:100].hex() if data else 'no reason'}",
                 hint="a bug in the contract or the gateway: please report it",
             )
         try:
             raw = eth_abi.decode(decoder.argument_types, data[4:])
-        except DecodingError:
-            return TransactionRevertedError(f"the contract reverted with malformed data 0x{data.hex()}")
-        return decoder.error_type(*(convert(value) for convert, value in zip(decoder.converters, raw, strict=True)))
+            values = [convert(value) for convert, value in zip(decoder.converters, raw, strict=True)]
+        except (DecodingError, OverflowError, ValueError):
+            return TransactionRevertedError(f"the contract reverted with malformed data 0x{data[:100].hex()}")
+        return decoder.error_type(*values)
 
 
 @cache

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from eth_abi import abi as eth_abi
 
-from gateways.ledger.contract_abi import contract_abi, load_artifact
-from gateways.ledger.rpc import RPCEndpoint, blob, quantity
+from gateways.ledger import answers
+from gateways.ledger.chain_checks import block_hash, check_chain
+from gateways.ledger.contract_abi import load_artifact
+from gateways.ledger.finality import Finality
+from gateways.ledger.rpc import RPCEndpoint
 from gateways.ledger.signers import Signer
-from gateways.ledger.transactions import Finality, TransactionSender
-from gateways.ledger.web3_ledger import REQUEST_TIMEOUT_SECONDS, check_chain
+from gateways.ledger.transactions import REQUEST_TIMEOUT_SECONDS, TransactionSender
 from protocol.deployment import Deployment, Predecessor
 from protocol.errors import LedgerUnavailableError
-from protocol.identifiers import AccountAddress, BlockHash, digest_of
+from protocol.identifiers import AccountAddress, digest_of
 
 
 def deploy(
@@ -33,11 +35,14 @@ def deploy(
     """
     artifact = load_artifact()
     endpoint = RPCEndpoint(rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
-    chain_id = quantity(endpoint.call("eth_chainId"))
+    chain_id = answers.count(endpoint.call("eth_chainId"))
     link = (predecessor.chain_id, predecessor.contract_address) if predecessor else (0, AccountAddress.zero())
     arguments = eth_abi.encode(["address", "(uint64,address)"], [governor, link])
-    sender = TransactionSender(
-        endpoint, contract_abi(), signer, chain_id=chain_id, finality=finality, timeout_seconds=timeout_seconds
+    genesis = block_hash(endpoint, 0)
+    if genesis is None:
+        raise LedgerUnavailableError("the RPC endpoint knows no genesis block")
+    sender = TransactionSender.through_web3(
+        rpc_url, signer, chain_id=chain_id, finality=finality, timeout_seconds=timeout_seconds
     )
     mined = sender.send(None, artifact.creation_code + arguments)
     if mined.contract_address is None:
@@ -45,7 +50,7 @@ def deploy(
     deployment = Deployment(
         chain_id=chain_id,
         contract_address=mined.contract_address,
-        genesis_block_hash=BlockHash(blob(endpoint.call("eth_getBlockByNumber", "0x0", False)["hash"])),
+        genesis_block_hash=genesis,
         deployment_block_number=mined.block_number,
         deployment_block_hash=mined.block_hash,
         compiler=artifact.compiler,
@@ -65,4 +70,4 @@ def unlocked_accounts(rpc_url: str) -> list[AccountAddress]:
         LedgerUnavailableError: No answer.
     """
     endpoint = RPCEndpoint(rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
-    return [AccountAddress.from_hex(account) for account in endpoint.call("eth_accounts")]
+    return answers.accounts(endpoint.call("eth_accounts"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from gateways.ledger import answers
 from gateways.ledger.contract_abi import ContractABI
-from gateways.ledger.rpc import RPCEndpoint, RPCRefusedError, blob, quantity
+from gateways.ledger.rpc import RPCEndpoint, RPCRefusedError
 from protocol.errors import LedgerUnavailableError
-from protocol.identifiers import AccountAddress, BlockHash, TxHash
+from protocol.identifiers import AccountAddress, BlockHash
 from protocol.ledger_events import LocatedEvent, Position
 
 _FIRST_PAGE_BLOCKS = 2_000
@@ -22,7 +22,7 @@ class EventReader:
     def __init__(self, endpoint: RPCEndpoint, abi: ContractABI, contract_address: AccountAddress) -> None:
         self._endpoint = endpoint
         self._abi = abi
-        self._contract_address = str(contract_address)
+        self._contract_address = contract_address
         self._page_blocks = _FIRST_PAGE_BLOCKS
         self._times: dict[BlockHash, int] = {}
 
@@ -49,63 +49,52 @@ class EventReader:
             start = end + 1
             self._page_blocks = min(self._page_blocks * 2, _MAX_PAGE_BLOCKS)
 
-    def locate(self, logs: list[dict[str, Any]]) -> Iterator[LocatedEvent]:
+    def locate(self, logs: Iterable[answers.Log]) -> Iterator[LocatedEvent]:
         """The contract's events among some logs, in chain order, such as those of a receipt.
 
         Raises:
             LedgerUnavailableError: A log's block is gone: the chain reorganised between two requests.
             MalformedError: A log is none of the contract's events.
         """
-        own = [log for log in logs if log["address"].lower() == self._contract_address and not log.get("removed")]
-        own.sort(key=lambda log: (quantity(log["blockNumber"]), quantity(log["logIndex"])))
+        own = [log for log in logs if log.address == self._contract_address and not log.removed]
+        own.sort(key=lambda log: (log.block_number, log.log_index))
         self._learn_times(own)
         for log in own:
-            event = self._abi.decode_event([blob(topic) for topic in log["topics"]], blob(log["data"]))
+            event = self._abi.decode_event(list(log.topics), log.data)
             if event is not None:
                 yield LocatedEvent(self._position(log), event)
 
-    def block_time(self, block_hash: BlockHash) -> int:
-        """The time of a block, seconds since 1970.
-
-        Raises:
-            LedgerUnavailableError: The block is gone.
-        """
-        if block_hash not in self._times:
-            self._fetch_times([block_hash])
-        return self._times[block_hash]
-
-    def _logs(self, from_block: int, to_block: int) -> list[dict[str, Any]]:
-        query = {"address": self._contract_address, "fromBlock": hex(from_block), "toBlock": hex(to_block)}
-        logs = self._endpoint.call("eth_getLogs", query)
-        if not isinstance(logs, list):
-            raise LedgerUnavailableError("the RPC endpoint answers eth_getLogs with no list")
+    def _logs(self, from_block: int, to_block: int) -> tuple[answers.Log, ...]:
+        query = {"address": str(self._contract_address), "fromBlock": hex(from_block), "toBlock": hex(to_block)}
+        logs = answers.logs(self._endpoint.call("eth_getLogs", query))
+        if any(not from_block <= log.block_number <= to_block for log in logs):
+            raise LedgerUnavailableError("the RPC endpoint answers eth_getLogs with other blocks than it was asked for")
         return logs
 
-    def _learn_times(self, logs: list[dict[str, Any]]) -> None:
+    def _learn_times(self, logs: list[answers.Log]) -> None:
         if len(self._times) > _MAX_CACHED_TIMES:
             self._times.clear()
         missing: set[BlockHash] = set()
         for log in logs:
-            block_hash = BlockHash(blob(log["blockHash"]))
-            if log.get("blockTimestamp") is not None:
-                self._times[block_hash] = quantity(log["blockTimestamp"])
-            elif block_hash not in self._times:
-                missing.add(block_hash)
+            if log.block_timestamp is not None:
+                self._times[log.block_hash] = log.block_timestamp
+            elif log.block_hash not in self._times:
+                missing.add(log.block_hash)
         self._fetch_times(sorted(missing))
 
     def _fetch_times(self, block_hashes: list[BlockHash]) -> None:
-        blocks = self._endpoint.batch("eth_getBlockByHash", [(str(block_hash), False) for block_hash in block_hashes])
-        for block_hash, block in zip(block_hashes, blocks, strict=True):
-            if block is None:
+        found = self._endpoint.batch("eth_getBlockByHash", [(str(block_hash), False) for block_hash in block_hashes])
+        for block_hash, answer in zip(block_hashes, found, strict=True):
+            block = answers.block(answer)
+            if block is None or block.block_hash != block_hash:
                 raise LedgerUnavailableError(f"block {block_hash} is gone", hint="the chain reorganised: read again")
-            self._times[block_hash] = quantity(block["timestamp"])
+            self._times[block_hash] = block.timestamp
 
-    def _position(self, log: dict[str, Any]) -> Position:
-        block_hash = BlockHash(blob(log["blockHash"]))
+    def _position(self, log: answers.Log) -> Position:
         return Position(
-            block_number=quantity(log["blockNumber"]),
-            log_index=quantity(log["logIndex"]),
-            block_hash=block_hash,
-            tx_hash=TxHash(blob(log["transactionHash"])),
-            timestamp=self._times[block_hash],
+            block_number=log.block_number,
+            log_index=log.log_index,
+            block_hash=log.block_hash,
+            tx_hash=log.tx_hash,
+            timestamp=self._times[log.block_hash],
         )

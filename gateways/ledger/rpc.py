@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import reprlib
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
-from web3 import HTTPProvider
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint as MethodName
 
-from protocol.errors import LedgerUnavailableError
+from gateways.ledger import answers
+from gateways.rpc_url import origin_of
+from protocol.canonical_json import check_depth
+from protocol.errors import LedgerUnavailableError, MalformedError
 
 MAX_BATCH = 100
+MAX_ANSWER_BYTES = 128 << 20
+MAX_ANSWER_DEPTH = 32
+_READ_BYTES = 1 << 20
+_MAX_MESSAGE_CHARACTERS = 500
 
 
 class RPCRefusedError(LedgerUnavailableError):
@@ -21,32 +28,35 @@ class RPCRefusedError(LedgerUnavailableError):
 
     Attributes:
         method: The JSON-RPC method.
-        message: The endpoint's words.
+        message: The endpoint's words, in one line.
         revert_data: The contract's revert data, or None when the refusal is the endpoint's own.
     """
 
     def __init__(self, method: str, error: Any) -> None:
+        said = error.get("message") if isinstance(error, dict) else error
+        words = said if isinstance(said, str) else reprlib.repr(error)
         self.method = method
-        self.message = str(error.get("message", error) if isinstance(error, dict) else error)
+        self.message = " ".join(words[:_MAX_MESSAGE_CHARACTERS].split())
         self.revert_data = _revert_data(error)
         super().__init__(f"the RPC endpoint refuses {method}: {self.message}", hint="check the endpoint")
 
 
 class RPCEndpoint:
-    """One endpoint.
+    """One endpoint; safe to share between threads.
 
     Args:
         url: http(s) URL; may hold a key, so only its host is ever shown.
         timeout_seconds: For one request.
+
+    Raises:
+        ConfigError: Not such a URL.
     """
 
     def __init__(self, url: str, *, timeout_seconds: float) -> None:
-        parts = urlsplit(url)
-        self.shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-        # Retries belong to the caller, who knows which of its steps may be repeated.
-        self._provider = HTTPProvider(
-            url, request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
-        )
+        self.shown = origin_of(url)
+        self._url = url
+        self._timeout_seconds = timeout_seconds
+        self._of_thread = threading.local()
 
     def call(self, method: str, *params: Any) -> Any:
         """The result of one request.
@@ -55,10 +65,8 @@ class RPCEndpoint:
             RPCRefusedError: The endpoint answered with an error.
             LedgerUnavailableError: No usable answer.
         """
-        try:
-            answer = self._provider.make_request(MethodName(method), list(params))
-        except (requests.RequestException, Web3Exception, ValueError) as error:
-            raise self._unavailable(error) from error
+        with self._translated():
+            answer = self._request(method, list(params))
         return _result(method, answer)
 
     def batch(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
@@ -70,15 +78,43 @@ class RPCEndpoint:
         """
         results: list[Any] = []
         for start in range(0, len(params), MAX_BATCH):
-            page = [(MethodName(method), list(item)) for item in params[start : start + MAX_BATCH]]
-            try:
-                answers = self._provider.make_batch_request(page)
-            except (requests.RequestException, Web3Exception, ValueError) as error:
-                raise self._unavailable(error) from error
-            if not isinstance(answers, list) or len(answers) != len(page):
-                raise RPCRefusedError(method, answers.get("error") if isinstance(answers, dict) else answers)
-            results += [_result(method, answer) for answer in answers]
+            page = [_body(method, item, number) for number, item in enumerate(params[start : start + MAX_BATCH])]
+            with self._translated():
+                found = self._post(method, page)
+            if not isinstance(found, list):
+                _result(method, found)
+                raise LedgerUnavailableError(f"the RPC endpoint answers many {method} with one")
+            # Answers come in any order.
+            by_id = {answer["id"]: answer for answer in found if isinstance(answer, dict) and _has_number(answer)}
+            results += [_result(method, by_id.get(number)) for number in range(len(page))]
         return results
+
+    def _request(self, method: str, params: list[Any]) -> Any:
+        return self._post(method, _body(method, params, 1))
+
+    def _post(self, method: str, body: Any) -> Any:
+        if not hasattr(self._of_thread, "session"):
+            self._of_thread.session = requests.Session()
+        session: requests.Session = self._of_thread.session
+        # Retries belong to the caller, who knows which of its steps may be repeated.
+        with session.post(
+            self._url, json=body, timeout=self._timeout_seconds, stream=True, allow_redirects=False
+        ) as response:
+            response.raise_for_status()
+            answer = bytearray()
+            for piece in response.iter_content(_READ_BYTES):
+                answer += piece
+                if len(answer) > MAX_ANSWER_BYTES:
+                    raise RPCRefusedError(method, f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+        check_depth(bytes(answer), MAX_ANSWER_DEPTH)
+        return json.loads(answer)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (requests.RequestException, MalformedError, ValueError) as error:
+            raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> LedgerUnavailableError:
         # The library's message may quote the whole URL, and with it a key.
@@ -88,28 +124,12 @@ class RPCEndpoint:
         )
 
 
-def quantity(value: Any) -> int:
-    """The integer of a JSON-RPC quantity.
-
-    Raises:
-        LedgerUnavailableError: Not a quantity.
-    """
-    try:
-        return int(value, 16)
-    except (TypeError, ValueError) as error:
-        raise LedgerUnavailableError(f"the RPC endpoint answers {value!r} for a number") from error
+def _body(method: str, params: Sequence[Any], number: int) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
 
 
-def blob(value: Any) -> bytes:
-    """The bytes of JSON-RPC data.
-
-    Raises:
-        LedgerUnavailableError: Not data.
-    """
-    try:
-        return bytes.fromhex(value.removeprefix("0x"))
-    except (AttributeError, ValueError) as error:
-        raise LedgerUnavailableError(f"the RPC endpoint answers {value!r} for bytes") from error
+def _has_number(answer: dict[str, Any]) -> bool:
+    return isinstance(answer.get("id"), int)
 
 
 def _result(method: str, answer: Any) -> Any:
@@ -127,6 +147,7 @@ def _revert_data(error: Any) -> bytes | None:
     data = error.get("data") if isinstance(error, dict) else None
     if isinstance(data, dict):
         data = data.get("data")
-    if isinstance(data, str) and data.startswith("0x"):
-        return blob(data)
-    return None
+    try:
+        return answers.blob(data)
+    except LedgerUnavailableError:
+        return None

@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
-from gateways.ledger.contract_abi import ContractABI
-from gateways.ledger.rpc import RPCEndpoint, RPCRefusedError, blob, quantity
+import structlog
+
+from gateways.ledger import answers
+from gateways.ledger.chain_checks import head
+from gateways.ledger.contract_abi import ContractABI, contract_abi
+from gateways.ledger.finality import Finality
+from gateways.ledger.rpc import RPCEndpoint, RPCRefusedError
 from gateways.ledger.signers import Signer
 from protocol.errors import LedgerError, LedgerUnavailableError, ReceiptTimeoutError, TransactionRevertedError
 from protocol.identifiers import AccountAddress, BlockHash, TxHash
 
-Finality = Literal["latest", "finalized"]
+_log = structlog.get_logger(__name__)
 
+REQUEST_TIMEOUT_SECONDS = 20.0
 _FIRST_POLL_SECONDS = 0.02
 _MAX_POLL_SECONDS = 1.0
+_NONCE_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +38,12 @@ class MinedTransaction:
     tx_hash: TxHash
     block_number: int
     block_hash: BlockHash
+    timestamp: int
+    """Of its block, seconds since 1970."""
     gas_used: int
     contract_address: AccountAddress | None
-    logs: list[dict[str, Any]]
+    logs: tuple[answers.Log, ...]
+    """With their block's time."""
 
 
 class TransactionSender:
@@ -67,6 +77,23 @@ class TransactionSender:
         # Two threads that read the same pending nonce would replace each other's transaction.
         self._nonce_lock = threading.Lock()
 
+    @classmethod
+    def through_web3(
+        cls, rpc_url: str, signer: Signer, *, chain_id: int, finality: Finality, timeout_seconds: float
+    ) -> Self:
+        """A sender of the shipped contract's transactions, through web3's provider."""
+        from gateways.ledger.web3_endpoint import Web3Endpoint  # noqa: PLC0415 - web3 loads for a second
+
+        endpoint = Web3Endpoint(rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
+        return cls(
+            endpoint, contract_abi(), signer, chain_id=chain_id, finality=finality, timeout_seconds=timeout_seconds
+        )
+
+    @property
+    def account(self) -> AccountAddress:
+        """Whose transactions these are."""
+        return self._signer.account
+
     def send(self, to: AccountAddress | None, data: bytes, *, value_wei: int = 0) -> MinedTransaction:
         """Sends and waits; ``to`` None creates a contract.
 
@@ -86,41 +113,51 @@ class TransactionSender:
 
     def _estimate(self, request: dict[str, Any]) -> int:
         try:
-            used = quantity(self._endpoint.call("eth_estimateGas", request | {"value": hex(request["value"])}))
+            used = answers.count(self._endpoint.call("eth_estimateGas", request | {"value": hex(request["value"])}))
         except RPCRefusedError as error:
             raise self._refusal(error) from error
         # Another site's transaction may come first and make a slot dirty or a bitmap longer.
         return used + used // 4
 
     def _submit(self, request: dict[str, Any], gas: int) -> TxHash:
+        for _ in range(_NONCE_TRIES - 1):
+            try:
+                return self._submit_once(request, gas)
+            except RPCRefusedError as error:
+                # Another process of this account was quicker: a governor with two terminals, or a command beside a
+                # daemon. The refused transaction is nowhere, so the next number may be taken.
+                if not _nonce_was_taken(error):
+                    raise self._refusal(error) from error
+        try:
+            return self._submit_once(request, gas)
+        except RPCRefusedError as error:
+            raise self._refusal(error) from error
+
+    def _submit_once(self, request: dict[str, Any], gas: int) -> TxHash:
         transaction = request | self._fees() | {"gas": gas, "chainId": self._chain_id, "type": 2}
-        transaction["nonce"] = quantity(
+        transaction["nonce"] = answers.count(
             self._endpoint.call("eth_getTransactionCount", str(self._signer.account), "pending")
         )
         unsigned = {key: value for key, value in transaction.items() if key != "from"}
         signed = self._signer.sign(unsigned)
         if signed is None:
-            try:
-                return self._signer.submit(self._endpoint, {**transaction, "type": "0x2"}, None)
-            except RPCRefusedError as error:
-                raise self._refusal(error) from error
+            return self._signer.submit(self._endpoint, {**transaction, "type": "0x2"}, None)
         tx_hash, raw = signed
         try:
             return self._signer.submit(self._endpoint, unsigned, raw)
-        except RPCRefusedError as error:
+        except RPCRefusedError:
             # Some chains run the transaction before they answer, and answer its revert.
-            raise self._refusal(error) from error
+            raise
         except LedgerUnavailableError:
             return tx_hash
 
     def _fees(self) -> dict[str, int]:
-        block = self._endpoint.call("eth_getBlockByNumber", "latest", False)
-        base_fee = quantity(block.get("baseFeePerGas", "0x0"))
+        base_fee_wei = head(self._endpoint, "latest").base_fee_wei
         try:
-            tip = quantity(self._endpoint.call("eth_maxPriorityFeePerGas"))
+            tip_wei = answers.count(self._endpoint.call("eth_maxPriorityFeePerGas"))
         except RPCRefusedError:
-            tip = 0
-        return {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip}
+            tip_wei = 0
+        return {"maxFeePerGas": 2 * base_fee_wei + tip_wei, "maxPriorityFeePerGas": tip_wei}
 
     def _refusal(self, error: RPCRefusedError) -> LedgerError:
         if error.revert_data:
@@ -138,47 +175,59 @@ class TransactionSender:
         give_up = time.monotonic() + self._timeout_seconds
         pause = _FIRST_POLL_SECONDS
         while True:
-            receipt = self._receipt_at_finality(tx_hash)
-            if receipt is not None:
+            found = self._find(tx_hash)
+            if found is not None:
                 break
             if time.monotonic() >= give_up:
                 raise ReceiptTimeoutError(tx_hash, self._timeout_seconds)
             time.sleep(pause)
             pause = min(pause * 1.5, _MAX_POLL_SECONDS)
-        if quantity(receipt["status"]) != 1:
-            raise self._mined_refusal(tx_hash, receipt, request)
-        created = receipt.get("contractAddress")
+        receipt, timestamp = found
+        if not receipt.succeeded:
+            raise self._mined_refusal(receipt, request)
         return MinedTransaction(
             tx_hash=tx_hash,
-            block_number=quantity(receipt["blockNumber"]),
-            block_hash=BlockHash(blob(receipt["blockHash"])),
-            gas_used=quantity(receipt["gasUsed"]),
-            contract_address=AccountAddress.from_hex(created) if created else None,
-            logs=receipt["logs"],
+            block_number=receipt.block_number,
+            block_hash=receipt.block_hash,
+            timestamp=timestamp,
+            gas_used=receipt.gas_used,
+            contract_address=receipt.contract_address,
+            logs=tuple(replace(log, block_timestamp=timestamp) for log in receipt.logs),
         )
 
-    def _receipt_at_finality(self, tx_hash: TxHash) -> Any:
+    def _find(self, tx_hash: TxHash) -> tuple[answers.Receipt, int] | None:
+        """The receipt and its block's time once the block is at the configured finality.
+
+        No answer and an odd one are None, for whoever sees "unavailable" would send the transaction a second time.
+        """
         try:
-            receipt = self._endpoint.call("eth_getTransactionReceipt", str(tx_hash))
-            if receipt is None or self._finality == "latest":
-                return receipt
-            final = self._endpoint.call("eth_getBlockByNumber", self._finality, False)
+            receipt = answers.receipt(self._endpoint.call("eth_getTransactionReceipt", str(tx_hash)))
+            if receipt is None or receipt.tx_hash != tx_hash:
+                return None
+            if self._finality != "latest" and head(self._endpoint, self._finality).number < receipt.block_number:
+                return None
+            block = answers.block(self._endpoint.call("eth_getBlockByHash", str(receipt.block_hash), False))
         except LedgerUnavailableError:
             return None
-        if final is None or quantity(final["number"]) < quantity(receipt["blockNumber"]):
-            return None
-        return receipt
+        return None if block is None else (receipt, block.timestamp)
 
-    def _mined_refusal(self, tx_hash: TxHash, receipt: dict[str, Any], request: dict[str, Any]) -> LedgerError:
+    def _mined_refusal(self, receipt: answers.Receipt, request: dict[str, Any]) -> LedgerError:
         """Receipts carry no reason: the call is repeated on the state that its block left."""
         again = request | {"value": hex(request["value"])}
         try:
-            self._endpoint.call("eth_call", again, receipt["blockNumber"])
+            self._endpoint.call("eth_call", again, hex(receipt.block_number))
         except RPCRefusedError as error:
             refusal = self._refusal(error)
             if isinstance(refusal, TransactionRevertedError):
                 return refusal
+        except LedgerUnavailableError:
+            _log.debug("no reason found for a reverted tx", tx_hash=str(receipt.tx_hash))
         return TransactionRevertedError(
-            f"transaction {tx_hash} reverted in block {quantity(receipt['blockNumber'])}",
+            f"transaction {receipt.tx_hash} reverted in block {receipt.block_number}",
             hint="the state changed while it was on its way: read the events and decide again",
         )
+
+
+def _nonce_was_taken(error: RPCRefusedError) -> bool:
+    message = error.message.lower()
+    return "nonce too low" in message or "underpriced" in message

@@ -6,41 +6,44 @@ from collections.abc import Iterator
 
 import structlog
 
+from gateways.ledger import answers, chain_checks
+from gateways.ledger.chain_checks import agreed_head, check_chain
 from gateways.ledger.contract_abi import contract_abi
 from gateways.ledger.event_reader import EventReader
-from gateways.ledger.rpc import RPCEndpoint, blob, quantity
+from gateways.ledger.finality import Finality
+from gateways.ledger.rpc import RPCEndpoint
 from gateways.ledger.signers import KeySigner, Signer
-from gateways.ledger.transactions import Finality, MinedTransaction, TransactionSender
+from gateways.ledger.transactions import REQUEST_TIMEOUT_SECONDS, MinedTransaction, TransactionSender
 from protocol.deployment import Deployment
-from protocol.errors import LedgerError, LedgerUnavailableError, WrongChainError
-from protocol.identifiers import AccountAddress, BlockHash, digest_of
+from protocol.errors import LedgerError
+from protocol.identifiers import AccountAddress, BlockHash
 from protocol.ledger_calls import LedgerCall
 from protocol.ledger_events import LocatedEvent, Position
 from protocol.ports import BlockHeader, ChainIdentity, TxReceipt
 
+_PENDING_OWNER = "0xe30c3978"
+"""Selector of ``pendingOwner()`` in OpenZeppelin's Ownable2Step."""
 _log = structlog.get_logger(__name__)
-
-REQUEST_TIMEOUT_SECONDS = 20.0
 
 
 class Web3Ledger:
     """The contract on its chain (``protocol.ports.Ledger``). Made by ``connect``; safe to share between threads."""
 
     def __init__(
-        self, endpoint: RPCEndpoint, deployment: Deployment, signer: Signer | None, *, finality: Finality, wait: float
+        self,
+        endpoint: RPCEndpoint,
+        deployment: Deployment,
+        sender: TransactionSender | None,
+        *,
+        finality: Finality,
+        compared: RPCEndpoint | None,
     ) -> None:
-        abi = contract_abi()
         self._endpoint = endpoint
+        self._compared = compared
         self._deployment = deployment
         self._finality: Finality = finality
-        self._abi = abi
-        self._signer = signer
-        self._reader = EventReader(endpoint, abi, deployment.contract_address)
-        self._sender: TransactionSender | None = None
-        if signer is not None:
-            self._sender = TransactionSender(
-                endpoint, abi, signer, chain_id=deployment.chain_id, finality=finality, timeout_seconds=wait
-            )
+        self._reader = EventReader(endpoint, contract_abi(), deployment.contract_address)
+        self._sender = sender
 
     @classmethod
     def connect(
@@ -63,22 +66,30 @@ class Web3Ledger:
             signer: Another way to sign, instead of ``signer_key``.
             finality: ``"latest"`` where a block is final at once (Hardhat, QBFT), else ``"finalized"``.
             timeout_seconds: How long ``send`` waits for a block.
-            compare_rpc_url: A second endpoint, of another operator, that must tell the same chain.
+            compare_rpc_url: A second endpoint, of another operator, that must tell the same chain, now and whenever
+                the head is read.
 
         Raises:
-            WrongChainError: Another chain, no contract or other code at the address, or two endpoints that disagree.
-            LedgerUnavailableError: No answer.
+            ConfigError: A URL is none.
+            WrongChainError: Another chain, no contract or other code at the address.
+            LedgerUnavailableError: No answer, or two endpoints that disagree.
             KeyRingError: The key is not a private key.
         """
         if signer_key is not None:
             signer = KeySigner(signer_key)
         endpoint = RPCEndpoint(rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
         check_chain(endpoint, deployment)
+        compared = None
         if compare_rpc_url is not None:
-            other = RPCEndpoint(compare_rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
-            check_chain(other, deployment)
-            _check_same_head(endpoint, other, finality)
-        return cls(endpoint, deployment, signer, finality=finality, wait=timeout_seconds)
+            compared = RPCEndpoint(compare_rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
+            check_chain(compared, deployment)
+            agreed_head(endpoint, compared, finality)
+        sender = None
+        if signer is not None:
+            sender = TransactionSender.through_web3(
+                rpc_url, signer, chain_id=deployment.chain_id, finality=finality, timeout_seconds=timeout_seconds
+            )
+        return cls(endpoint, deployment, sender, finality=finality, compared=compared)
 
     @property
     def identity(self) -> ChainIdentity:
@@ -88,15 +99,19 @@ class Web3Ledger:
     @property
     def account(self) -> AccountAddress | None:
         """The account that signs, or None for a reader."""
-        return self._signer.account if self._signer else None
+        return self._sender.account if self._sender else None
 
     def head(self) -> BlockHeader:
-        """The newest block at the configured finality.
+        """The newest block at the configured finality; with a second endpoint the newest that both have.
 
         Raises:
-            LedgerUnavailableError: No answer, or no block is final yet.
+            LedgerUnavailableError: No answer, no block is final yet, or the endpoints disagree.
         """
-        return _header(self._endpoint, self._finality)
+        if self._compared is None:
+            block = chain_checks.head(self._endpoint, self._finality)
+        else:
+            block = agreed_head(self._endpoint, self._compared, self._finality)
+        return BlockHeader(block.number, block.block_hash, block.timestamp)
 
     def block_hash(self, number: int) -> BlockHash | None:
         """The hash of a block on the chain as it is now, or None where there is none.
@@ -104,7 +119,7 @@ class Web3Ledger:
         Raises:
             LedgerUnavailableError: No answer.
         """
-        return _block_hash(self._endpoint, number)
+        return chain_checks.block_hash(self._endpoint, number)
 
     def events(self, from_block: int, to_block: int) -> Iterator[LocatedEvent]:
         """All events of the contract in both blocks and between, in chain order, fetched page by page.
@@ -125,7 +140,7 @@ class Web3Ledger:
             LedgerError: The account cannot pay, or there is none.
             MalformedError: A value does not fit its Solidity type.
         """
-        mined = self._required_sender().send(self._deployment.contract_address, self._abi.encode_call(call))
+        mined = self._required_sender().send(self._deployment.contract_address, contract_abi().encode_call(call))
         _log.debug("tx mined", call=type(call).__name__, tx_hash=str(mined.tx_hash), gas_used=mined.gas_used)
         return self._receipt(mined)
 
@@ -141,7 +156,17 @@ class Web3Ledger:
 
     def balance_wei(self, account: AccountAddress) -> int:
         """Funds of an account, in wei, in the newest block."""
-        return quantity(self._endpoint.call("eth_getBalance", str(account), "latest"))
+        return answers.amount_wei(self._endpoint.call("eth_getBalance", str(account), "latest"))
+
+    def pending_governor(self) -> AccountAddress | None:
+        """The account that the governance is offered to and that has not accepted, in the newest block.
+
+        Raises:
+            LedgerUnavailableError: No answer.
+        """
+        request = {"to": str(self._deployment.contract_address), "data": _PENDING_OWNER}
+        account = answers.word_account(self._endpoint.call("eth_call", request, "latest"))
+        return None if account == AccountAddress.zero() else account
 
     def _required_sender(self) -> TransactionSender:
         if self._sender is None:
@@ -158,62 +183,7 @@ class Web3Ledger:
                 log_index=0,
                 block_hash=mined.block_hash,
                 tx_hash=mined.tx_hash,
-                timestamp=self._reader.block_time(mined.block_hash),
+                timestamp=mined.timestamp,
             )
         )
         return TxReceipt(mined.tx_hash, position, mined.gas_used, events)
-
-
-def check_chain(endpoint: RPCEndpoint, deployment: Deployment) -> None:
-    """Checks that the chain behind an endpoint is the deployment's and holds its code.
-
-    Raises:
-        WrongChainError: It is not, or it does not.
-        LedgerUnavailableError: No answer.
-    """
-    chain_id = quantity(endpoint.call("eth_chainId"))
-    if chain_id != deployment.chain_id:
-        raise _another_chain(endpoint, f"its chain id is {chain_id}, not {deployment.chain_id}")
-    if _block_hash(endpoint, 0) != deployment.genesis_block_hash:
-        raise _another_chain(endpoint, "its genesis block differs")
-    if _block_hash(endpoint, deployment.deployment_block_number) != deployment.deployment_block_hash:
-        raise _another_chain(endpoint, f"its block {deployment.deployment_block_number} differs or is missing")
-    code = blob(endpoint.call("eth_getCode", str(deployment.contract_address), "latest"))
-    if not code:
-        raise _another_chain(endpoint, f"no contract is at {deployment.contract_address}")
-    if digest_of("contract-code", code) != deployment.runtime_code_digest:
-        raise _another_chain(endpoint, f"other code is at {deployment.contract_address}")
-
-
-def _check_same_head(first: RPCEndpoint, second: RPCEndpoint, finality: Finality) -> None:
-    number = min(_header(first, finality).number, _header(second, finality).number)
-    if _block_hash(first, number) != _block_hash(second, number):
-        raise WrongChainError(
-            f"{first.shown} and {second.shown} disagree on block {number}",
-            hint="one of them is on a fork or lies: ask the other sites which block they see",
-        )
-
-
-def _another_chain(endpoint: RPCEndpoint, why: str) -> WrongChainError:
-    return WrongChainError(
-        f"{endpoint.shown} is another chain than the deployment's: {why}",
-        hint="check the RPC URL and the deployment file; a local chain forgets everything on restart",
-    )
-
-
-def _block_hash(endpoint: RPCEndpoint, number: int) -> BlockHash | None:
-    block = endpoint.call("eth_getBlockByNumber", hex(number), False)
-    return BlockHash(blob(block["hash"])) if block else None
-
-
-def _header(endpoint: RPCEndpoint, finality: Finality) -> BlockHeader:
-    block = endpoint.call("eth_getBlockByNumber", finality, False)
-    if block is None:
-        raise LedgerUnavailableError(
-            "the RPC endpoint knows no final block", hint="wait, or configure another finality"
-        )
-    return BlockHeader(
-        number=quantity(block["number"]),
-        block_hash=BlockHash(blob(block["hash"])),
-        timestamp=quantity(block["timestamp"]),
-    )

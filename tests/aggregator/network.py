@@ -15,12 +15,12 @@ import numpy as np
 
 from aggregator.coordinator import Coordinator
 from aggregator.fetcher import Fetcher
-from aggregator.outbox import Outbox
 from aggregator.parts import Parts
 from aggregator.round_files import RoundFiles
 from aggregator.settings import AggregatorSettings
 from gateways.data_folder import DataFolder
 from gateways.journal import Journal
+from gateways.outbox import Outbox
 from protocol import ledger_calls as calls
 from protocol.cid import cid_of_bytes
 from protocol.envelope import BoundContext, envelope_digest_of
@@ -89,7 +89,7 @@ class Site:
         return digest_of("test-consent-root", self.site_id, bytes([self.consent_version]))
 
     def publish_consent(self, now: int, seconds: int = CONSENT_SECONDS) -> None:
-        self.ledger.send(calls.PublishConsentRoot(self.consent_root, now + seconds))
+        self.ledger.send(calls.PublishConsentRoot(self.consent_root, now + seconds, 1, 0, 0))
 
     def register(
         self,

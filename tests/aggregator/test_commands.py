@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from aggregator.commands import app
 from aggregator.identity import AggregatorIdentity
-from protocol.errors import ConfigError, FederationError, WrongPassphraseError
+from gateways.data_folder import DataFolder
+from gateways.key_ring import KeyRing
+from protocol.errors import ConfigError, FederationError, StoreLockedError, WrongPassphraseError
 from protocol.identifiers import AccountAddress, aggregator_id_of
 
 
@@ -74,3 +76,17 @@ def test_run_says_what_is_missing(folder: Path) -> None:
     (folder / "passphrase").chmod(0o644)
     with pytest.raises(ConfigError, match="others may read"):
         invoke("run", "--config", config)
+
+
+def test_the_passphrase_is_changed_while_no_daemon_runs(folder: Path) -> None:
+    init(folder)
+    new = folder / "new"
+    new.touch(mode=0o600)
+    new.write_text("other words of test\n")
+    words = ("passphrase", "--config", str(folder / "aggregator.toml"), "--new-passphrase-file", str(new))
+    with DataFolder(folder / "data").locked(), pytest.raises(StoreLockedError):
+        invoke(*words)
+    assert str(folder / "passphrase") in invoke(*words).stderr.replace("\n", "")
+    with pytest.raises(WrongPassphraseError):
+        invoke(*words)
+    assert KeyRing.open(folder / "data" / "keystore.json", b"other words of test").names() == ("account",)

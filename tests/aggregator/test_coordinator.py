@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from structlog.testing import capture_logs
 
-from aggregator.daemon import repeat
 from aggregator.settings import LineageSettings
 from aggregator.status import status_of
 from gateways.data_folder import DataFolder
 from gateways.journal import Journal
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
-from protocol.errors import BlockStoreUnavailableError, LedgerUnavailableError
 from protocol.identifiers import digest_of, lineage_id_of
 from protocol.parameters import parameters_digest
 from protocol.plan import PLAN_SCHEMA
@@ -79,25 +76,6 @@ def test_a_process_with_another_account_than_the_chain_names_does_nothing(tmp_pa
         member.settle()
     assert not network.history.round_keys
     assert any("signs as" in entry.get("why", "") for entry in logs)
-
-
-def test_the_daemon_waits_longer_and_longer_while_the_chain_or_ipfs_is_away() -> None:
-    class Enough(BaseException):
-        pass
-
-    answers = iter([False, LedgerUnavailableError("x"), BlockStoreUnavailableError("x"), LedgerUnavailableError("x")])
-    answers = iter([*answers, LedgerUnavailableError("x"), True, False, Enough()])
-    waits: list[float] = []
-
-    def step() -> bool:
-        answer = next(answers)
-        if isinstance(answer, BaseException):
-            raise answer
-        return bool(answer)
-
-    with pytest.raises(Enough):
-        repeat(step, poll_seconds=2, max_backoff_seconds=10, sleep=waits.append)
-    assert waits == [2, 2, 4, 8, 10, 2]
 
 
 def test_while_ipfs_is_away_nothing_is_lost(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_failed_result_is_accepted_by_the_real_contract(
 
 
 class Process:
-    """``python -m aggregator run`` and the commands beside it."""
+    """``fedrx aggregator run`` and the commands beside it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,13 +70,13 @@ class Process:
         self.child: subprocess.Popen[bytes] | None = None
 
     def command(self, *arguments: str) -> Any:
-        command = [sys.executable, "-m", "aggregator", *arguments, "--config", str(self.config), "--json"]
+        command = [sys.executable, "-m", "fedrx", "aggregator", *arguments, "--config", str(self.config), "--json"]
         done = subprocess.run(command, check=True, capture_output=True, timeout=60)
         return json.loads(done.stdout)
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            command = [sys.executable, "-m", "aggregator", "run", "--config", str(self.config)]
+            command = [sys.executable, "-m", "fedrx", "aggregator", "run", "--config", str(self.config)]
             self.child = subprocess.Popen(command, stdout=log, stderr=log)
 
     def stop(self, number: int) -> int:

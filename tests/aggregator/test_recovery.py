@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from protocol import ledger_events as ev
+from protocol.errors import StoreError
 from protocol.identifiers import Digest
 from tests.aggregator.network import Member, Network
 
@@ -28,20 +29,21 @@ class Killed(BaseException):
 
 @dataclass
 class Fuse:
-    """Kills at the k-th act, before or after it took effect; then it is burnt."""
+    """Kills at the k-th act, before or after it took effect; then it is burnt. Or: the disk is full at that act."""
 
     at: int = -1
     after: bool = False
+    failure: BaseException = field(default_factory=Killed)
     acts: list[str] = field(default_factory=list)
 
     def call(self, name: str, act: Any, args: Any, kwargs: Any) -> Any:
         self.acts.append(name)
         dies = len(self.acts) - 1 == self.at
         if dies and not self.after:
-            raise Killed
+            raise self.failure
         result = act(*args, **kwargs)
         if dies:
-            raise Killed
+            raise self.failure
         return result
 
 
@@ -85,6 +87,10 @@ def live_through(folder: Path, fuse: Fuse) -> Life:
         except Killed:
             kills += 1
             start(member, fuse)
+            continue
+        except StoreError:
+            # The daemon waits, and makes another step with what it has in memory.
+            kills += 1
             continue
         if moved:
             continue
@@ -144,6 +150,17 @@ def test_killed_at_any_act_the_outcome_and_the_transactions_are_the_same(
     for at in range(len(undisturbed.acts)):
         life = live_through(tmp_path / str(at), Fuse(at, after))
         where = f"act {at}, {life.acts[at]}"
+        assert life.kills == 1, where
+        assert life.sent == undisturbed.sent, where
+        assert (life.model_digest, life.codes) == (undisturbed.model_digest, undisturbed.codes), where
+
+
+def test_a_disk_that_is_full_at_any_act_only_delays(undisturbed: Life, tmp_path: Path) -> None:
+    for at, act in enumerate(undisturbed.acts):
+        if act.partition(".")[0] not in {"journal", "secrets", "files"}:
+            continue
+        life = live_through(tmp_path / str(at), Fuse(at, failure=StoreError("the disk is full")))
+        where = f"act {at}, {act}"
         assert life.kills == 1, where
         assert life.sent == undisturbed.sent, where
         assert (life.model_digest, life.codes) == (undisturbed.model_digest, undisturbed.codes), where

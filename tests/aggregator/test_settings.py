@@ -53,6 +53,8 @@ def test_every_commented_key_of_the_template_is_a_setting(tmp_path: Path) -> Non
         ("min_accepted = 2", "greater than or equal to 3"),
         ("min_accepted = 4", "min_accepted is above min_sites"),
         ("attest_margin_seconds = 3600", "attest_margin_seconds leaves no time"),
+        ("round_seconds = 7772401", "together exceed 7776000"),
+        ("attest_seconds = 7689601", "together exceed 7776000"),
         ('near_duplicate_cosine = "1.5"', "near_duplicate_cosine is not within 0..1"),
         ('max_norm = "0.0"', "must be above 0"),
         ('max_norm = "1e5"', "match pattern"),

@@ -15,7 +15,6 @@ from protocol.ledger_calls import (
     AbortRound,
     AdmitSite,
     LeaveNetwork,
-    PublishConsentRoot,
     RevokeUpdate,
     SetAggregators,
     SuspendSite,
@@ -30,6 +29,7 @@ from tests.contracts.setting import (
     World,
     admit_aggregator,
     attest_call,
+    consent_call,
     digest,
     register_call,
     set_up,
@@ -101,7 +101,7 @@ class LedgerBehavior:
         network = set_up(world)
         stranger = world.fresh_ledger()
         with pytest.raises(reverts.NotASiteError) as site_error:
-            stranger.send(PublishConsentRoot(digest("root"), world.now() + DAY))
+            stranger.send(consent_call(digest("root"), world.now() + DAY))
         with pytest.raises(reverts.NotAnAggregatorError):
             stranger.send(network.open_call())
         assert site_error.value.account == stranger.account
@@ -124,13 +124,13 @@ class LedgerBehavior:
         with pytest.raises(reverts.ConsentNotInForceError) as caught:
             site.ledger.send(register_call(site.name))
         assert (caught.value.version, caught.value.min_version) == (1, 2)
-        site.ledger.send(PublishConsentRoot(digest("without that patient"), world.now() + DAY))
+        site.ledger.send(consent_call(digest("without that patient"), world.now() + DAY))
         site.ledger.send(register_call(site.name, consent_version=2))
 
     def test_an_expired_consent_root_is_not_in_force(self, world: World) -> None:
         network = set_up(world)
         site = network.sites[0]
-        site.ledger.send(PublishConsentRoot(digest("short"), world.now() + 600))
+        site.ledger.send(consent_call(digest("short"), world.now() + 600))
         network.open_round()
         world.advance(1_200)
         with pytest.raises(reverts.ConsentNotInForceError):

@@ -188,6 +188,49 @@ def test_a_changed_passphrase_opens_and_the_old_one_does_not(path: Path, key_rin
     assert KeyRing.open(path, b"another one").get("account") == b"z"
 
 
+def test_kill_9_while_the_passphrase_changes_leaves_a_keystore_that_one_of_the_two_opens(
+    path: Path, key_ring: KeyRing
+) -> None:
+    key_ring.put("account", b"kept")
+    other = b"six other words of another kind"
+    program = (
+        "import itertools; from pathlib import Path; from gateways.key_ring import KeyRing\n"
+        f"key_ring = KeyRing.open(Path({str(path)!r}), {PASSPHRASE!r}); print('ready', flush=True)\n"
+        f"for passphrase in itertools.cycle([{other!r}, {PASSPHRASE!r}]): key_ring.change_passphrase(passphrase)\n"
+    )
+    for _ in range(2):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+            writer.kill()
+        try:
+            reopened = KeyRing.open(path, PASSPHRASE)
+        except WrongPassphraseError:
+            reopened = KeyRing.open(path, other)
+        assert reopened.get("account") == b"kept"
+        reopened.change_passphrase(PASSPHRASE)
+
+
+def test_a_secret_takes_the_place_of_another_in_one_write(path: Path, key_ring: KeyRing) -> None:
+    key_ring.put("account", b"old")
+    key_ring.put("account/next", b"new")
+    key_ring.rename("account/next", "account")
+    reopened = KeyRing.open(path, PASSPHRASE)
+    assert reopened.names() == ("account",)
+    assert reopened.get("account") == b"new"
+    with pytest.raises(KeyRingError, match="holds no account/next"):
+        key_ring.rename("account/next", "account")
+    with pytest.raises(KeyRingError, match="not a name"):
+        key_ring.rename("account", "Account")
+
+
+def test_what_another_process_put_is_seen_after_a_reload(path: Path, key_ring: KeyRing) -> None:
+    KeyRing.open(path, PASSPHRASE).put("account/next", b"new")
+    assert key_ring.names() == ()
+    key_ring.reload()
+    assert key_ring.get("account/next") == b"new"
+
+
 def test_an_empty_passphrase_is_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyRingError, match="empty"):
         KeyRing.create(path, b"")

@@ -25,12 +25,12 @@ from protocol.errors import (
     ReceiptTimeoutError,
     WrongChainError,
 )
-from protocol.identifiers import AccountAddress, BlockHash, Digest, SiteId
-from protocol.ledger_calls import AdmitSite, LeaveNetwork, PublishConsentRoot, SuspendSite
+from protocol.identifiers import AccountAddress, BlockHash, Digest, SiteId, TxHash
+from protocol.ledger_calls import AdmitSite, LeaveNetwork, SuspendSite
 from protocol.ports import Ledger
 from protocol.reverts import ContractError, NotASiteError, OwnableUnauthorizedAccountError
 from scripts.local_chain import Kind, LocalChain
-from tests.contracts.setting import DAY, digest, set_up
+from tests.contracts.setting import DAY, consent_call, digest, set_up
 from tests.fixtures_chain import ContractWorld
 from tests.gateways.ledger_behavior import LedgerBehavior, all_events
 
@@ -54,7 +54,7 @@ def test_a_key_signs_here_and_the_chain_agrees_who_sent(contract: ContractWorld)
     assert site.account == KeySigner(KEY).account
     contract.governor.transfer(site.account, ETHER)
     contract.governor.send(AdmitSite(SiteId(b"s" * 32), site.account, digest("key")))
-    receipt = site.send(PublishConsentRoot(digest("root"), contract.now() + DAY))
+    receipt = site.send(consent_call(digest("root"), contract.now() + DAY))
     assert receipt.events[0].event.site_id == SiteId(b"s" * 32)
     with pytest.raises(OwnableUnauthorizedAccountError):
         site.send(SuspendSite(SiteId(b"s" * 32)))
@@ -154,7 +154,7 @@ def test_an_endpoint_that_speaks_no_json_rpc_is_unavailable(body: bytes) -> None
 def test_a_value_that_does_not_fit_is_malformed_and_nothing_is_sent(contract: ContractWorld) -> None:
     head = contract.governor.head().number
     with pytest.raises(MalformedError):
-        contract.governor.send(PublishConsentRoot(digest("root"), 2**64))
+        contract.governor.send(consent_call(digest("root"), 2**64))
     assert contract.governor.head().number == head
 
 
@@ -204,6 +204,26 @@ def test_threads_that_share_a_ledger_do_not_replace_each_others_transactions(con
     with ThreadPoolExecutor(4) as pool:
         receipts = list(pool.map(contract.governor.send, calls))
     assert len({receipt.tx_hash for receipt in receipts}) == len(calls)
+
+
+def test_two_processes_of_one_account_do_not_replace_each_others_transactions(contract: ContractWorld) -> None:
+    """Each has a lock of its own, so both take the same nonce again and again."""
+    account = KeySigner(KEY).account
+    contract.governor.transfer(account, ETHER)
+    ledgers = [Web3Ledger.connect(contract.chain.url, contract.deployment, signer_key=KEY) for _ in range(2)]
+    heirs = [[AccountAddress(bytes([half, n]) * 10) for n in range(1, 11)] for half in (1, 2)]
+    start = threading.Barrier(2)
+
+    def send(half: int) -> list[TxHash]:
+        start.wait()
+        return [ledgers[half].transfer(heir, 1000 + n).tx_hash for n, heir in enumerate(heirs[half])]
+
+    with ThreadPoolExecutor(2) as pool:
+        sent = [tx_hash for hashes in pool.map(send, range(2)) for tx_hash in hashes]
+    assert len(set(sent)) == 20
+    assert int(contract.chain.rpc("eth_getTransactionCount", str(account), "latest"), 16) == 20
+    for half in heirs:
+        assert [contract.governor.balance_wei(heir) for heir in half] == [1000 + n for n in range(10)]
 
 
 class _PagingEndpoint(RPCEndpoint):

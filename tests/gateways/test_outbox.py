@@ -1,4 +1,4 @@
-"""aggregator/outbox.py: nothing is sent twice while its fate is unknown."""
+"""Nothing is sent twice while its fate is unknown."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from typing import Any
 
 import pytest
 
-from aggregator.outbox import Outbox
 from gateways.journal import Journal
-from protocol.errors import LedgerUnavailableError, ReceiptTimeoutError, TransactionRevertedError
+from gateways.outbox import Outbox
+from protocol.errors import LedgerError, LedgerUnavailableError, ReceiptTimeoutError, TransactionRevertedError
 from protocol.identifiers import LineageId, TxHash
 from protocol.ledger_calls import AbortRound
-from tests.aggregator.network import Clock
 
 CALL = AbortRound(LineageId(bytes(32)), 1)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 class Ledger:
@@ -60,9 +67,7 @@ def test_a_transaction_of_unknown_fate_is_not_sent_again_until_it_was_waited_for
     assert len(ledger.sent) == 2
 
 
-def test_what_another_process_of_this_aggregator_sent_before_it_was_killed_counts(
-    ledger: Ledger, clock: Clock, tmp_path: Path
-) -> None:
+def test_what_an_earlier_process_sent_before_it_was_killed_counts(ledger: Ledger, clock: Clock, tmp_path: Path) -> None:
     class Killed(BaseException):
         pass
 
@@ -76,13 +81,17 @@ def test_what_another_process_of_this_aggregator_sent_before_it_was_killed_count
     assert restarted.send("abort/1", CALL) is not None
 
 
-@pytest.mark.parametrize("error", [TransactionRevertedError("no"), LedgerUnavailableError("no")])
+@pytest.mark.parametrize(
+    "error", [TransactionRevertedError("no"), LedgerUnavailableError("no"), LedgerError("the account cannot pay")]
+)
 def test_what_surely_is_not_under_way_may_be_sent_at_once(outbox: Outbox, ledger: Ledger, error: Exception) -> None:
     ledger.error = error
     with pytest.raises(type(error)):
         outbox.send("abort/1", CALL)
+    assert not outbox.may_be_under_way("abort/1")
     ledger.error = None
     assert outbox.send("abort/1", CALL) is not None
+    assert outbox.may_be_under_way("abort/1")
 
 
 def test_another_effect_is_not_held_back(outbox: Outbox, ledger: Ledger) -> None:
