@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -13,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from protocol.errors import FederationError
+from gateways.data_folder import store_error
+from protocol.errors import ConfigError, FederationError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +24,8 @@ app = typer.Typer(
     help="Federated learning on prescription images, with an audit trail that anyone can recompute.",
 )
 _DEBUG = "--debug"
+_INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C ended."""
 _ROOMS = {
     "node": ("node.commands", "A site's node: data, consent, training, reading."),
     "aggregator": ("aggregator.commands", "The aggregator: opens rounds, verifies updates, attests global models."),
@@ -63,26 +68,65 @@ def options(
 
 
 def main() -> None:
-    """Runs the command line and turns failures into one line and an exit code (protocol/errors.py lists them)."""
-    debug = _DEBUG in sys.argv
-    mount(next((word for word in sys.argv[1:] if not word.startswith("-")), None))
+    """Runs the command line and turns failures into one line and an exit code (docs/errors.md lists them)."""
+    # A copy that is half written lies beside its place until the writer cleans up: SIGTERM must let it.
+    signal.signal(signal.SIGTERM, _end)
+    _replace_closed_streams()
+    words = sys.argv[1:]
+    debug = _DEBUG in words
     try:
-        app(standalone_mode=True)
-    except FederationError as error:
+        mount(next((word for word in words if not word.startswith("-")), None))
+        # Where --debug stands does not matter: it is typed behind a command that has just failed.
+        code = app([_DEBUG] * debug + [word for word in words if word != _DEBUG], standalone_mode=False)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except (FederationError, typer.TyperException, typer.Abort, OSError) as error:
         if debug:
             raise
-        Console(stderr=True).print(f"[red]error[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output went away, such as ``fedrx audit trail | head``.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as error:
-        if debug:
-            raise
-        where = f" ({error.filename})" if error.filename else ""
-        Console(stderr=True).print(f"[red]error[/red] {escape(str(error.strerror or error) + where)}", highlight=False)
-        sys.exit(1)
+        sys.exit(_tell(error))
+    if code == _INTERRUPTED:
+        _print_error("stopped by Ctrl-C. what was done is kept: the same command goes on from there")
+    sys.exit(code)
+
+
+def _tell(error: Exception) -> int:
+    """Prints one line about a failure; returns its exit code."""
+    failure = _failure_of(error)
+    if failure.what:
+        _print_error(str(failure))
+    return failure.exit_code
+
+
+def _failure_of(error: Exception) -> FederationError:
+    """A failure as one of the tree; without words when they were said already."""
+    if isinstance(error, FederationError):
+        return error
+    if isinstance(error, OSError):
+        return store_error(error, Path(str(error.filename or "output")))
+    if isinstance(error, typer.TyperException):
+        # A command that was called without a word has printed its help.
+        what = error.format_message().rstrip(".?")
+        context = getattr(error, "ctx", None)
+        return ConfigError(what, hint=f"see {context.command_path} --help" if what and context else "")
+    return ConfigError("nothing was done: nobody answered", hint="start it from a terminal, or see --help for --yes")
+
+
+def _print_error(line: str) -> None:
+    # A file's name or an endpoint's words may hold line breaks, or codes that a terminal obeys.
+    printable = "".join(character if character.isprintable() else " " for character in line)
+    Console(stderr=True).print(f"[red]error[/red] {escape(printable)}", highlight=False, soft_wrap=True)
+
+
+def _replace_closed_streams() -> None:
+    """A program that was started with its output closed (``2>&-``) has None there, which nothing can write to."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def configure_logging(*, debug: bool, as_json: bool) -> None:

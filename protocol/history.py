@@ -143,6 +143,7 @@ class History:
     """The fold. Apply events in chain order; then ask."""
 
     def __init__(self, events: Iterable[LocatedEvent] = ()) -> None:
+        self.governor: AccountAddress | None = None
         self.sites: dict[SiteId, SiteView] = {}
         self.site_of: dict[AccountAddress, SiteId] = {}
         self.aggregators: dict[AggregatorId, ev.AggregatorAdmitted] = {}
@@ -228,12 +229,18 @@ class History:
                 self.auditor_keys[event.epoch] = event
             case ev.RoundKeyAnnounced():
                 self.round_keys[event.aggregator_id, RoundId(event.lineage_id, event.round)] = event
-            case ev.SuiteSealed():
-                self.sealed = event
-            case ev.AuditorKeyUsed() | ev.GovernorChanged():
+            case ev.SuiteSealed() | ev.GovernorChanged():
+                self._apply_suite(event)
+            case ev.AuditorKeyUsed():
                 pass
             case _:
                 self._apply_round(event, at)
+
+    def _apply_suite(self, event: ev.SuiteSealed | ev.GovernorChanged) -> None:
+        if isinstance(event, ev.SuiteSealed):
+            self.sealed = event
+        else:
+            self.governor = event.governor
 
     def _apply_site(
         self, event: ev.SiteAdmitted | ev.SiteAccountRotated | ev.SiteSuspended | ev.SiteReinstated | ev.SiteLeft

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-
-from eth_account import Account
-from eth_account.messages import encode_defunct
-from eth_keys.exceptions import BadSignature
+from datetime import UTC, datetime
 
 from protocol.canonical_json import JSONValue, encode, expect_int, expect_list, expect_object, expect_str, parse
-from protocol.consent import SIGNATURE_BYTES
 from protocol.deployment import Deployment, encode_deployment, parse_deployment
 from protocol.errors import MalformedError
 from protocol.identifiers import AccountAddress, Digest, SiteId, digest_of, site_id_of
@@ -30,6 +26,8 @@ class Invitation:
     site: str
     """The site's public slug."""
     deployment: Deployment
+    governor: AccountAddress
+    """Who governs now and signs; at deployment it may have been another account."""
     rpc_url: str
     lineages: tuple[str, ...]
     """Slugs of the lineages to take part in."""
@@ -63,9 +61,10 @@ class KeyDocument:
 
 def encode_invitation(invitation: Invitation, governor_key: bytes) -> bytes:
     """A signed invitation file: canonical JSON with the governor's EIP-191 signature over its body's digest."""
+    from protocol.account_signatures import sign  # noqa: PLC0415 - loads for a second
+
     body = _invitation_body(invitation)
-    message = encode_defunct(digest_of("invitation", encode(body)))
-    signature = bytes(Account.from_key(governor_key).sign_message(message).signature)
+    signature = sign(digest_of("invitation", encode(body)), governor_key)
     return encode({"body": body, "signature": base64.b64encode(signature).decode("ascii")})
 
 
@@ -77,34 +76,38 @@ def parse_invitation(data: bytes, *, now: int) -> Invitation:
         now: Seconds since 1970.
 
     Raises:
-        MalformedError: Not canonical, not signed by the governor whom its deployment names, or expired.
+        MalformedError: Not canonical, not signed by the governor whom it names, or expired.
     """
+    from protocol.account_signatures import signer_of  # noqa: PLC0415 - loads for a second
+
     fields = expect_object(parse(data), frozenset({"body", "signature"}))
-    names = {"version", "site", "deployment", "rpc_url", "lineages", "swarm_key", "peers", "expires_at"}
+    names = {"version", "site", "deployment", "governor", "rpc_url", "lineages", "swarm_key", "peers", "expires_at"}
     body = expect_object(fields["body"], frozenset(names))
     if body["version"] != INVITATION_VERSION:
         raise MalformedError(f"invitation version {body['version']} is not known")
     invitation = Invitation(
         site=expect_str(body["site"]),
         deployment=parse_deployment(encode(body["deployment"])),
+        governor=AccountAddress.from_hex(expect_str(body["governor"])),
         rpc_url=expect_str(body["rpc_url"]),
         lineages=tuple(expect_str(slug) for slug in expect_list(body["lineages"])),
         swarm_key=expect_str(body["swarm_key"]),
         peers=tuple(expect_str(peer) for peer in expect_list(body["peers"])),
         expires_at=expect_int(body["expires_at"]),
     )
-    message = encode_defunct(digest_of("invitation", encode(body)))
     try:
         signature = base64.b64decode(expect_str(fields["signature"]), validate=True)
-        if len(signature) != SIGNATURE_BYTES:
-            raise MalformedError("the invitation's signature is none")
-        signer = Account.recover_message(message, signature=signature)
-    except (BadSignature, ValueError) as error:
+        signer = signer_of(digest_of("invitation", encode(body)), signature)
+    except (MalformedError, ValueError) as error:
         raise MalformedError("the invitation's signature is none") from error
-    if bytes.fromhex(signer[2:]) != invitation.deployment.governor:
+    if signer != invitation.governor:
         raise MalformedError("the invitation was not signed by the network's governor")
     if invitation.expires_at <= now:
-        raise MalformedError("the invitation has expired", hint="ask the governor for a new one")
+        raise MalformedError(
+            f"the invitation has expired: it was good until {_moment(invitation.expires_at)}, "
+            f"and this machine's clock says {_moment(now)}",
+            hint="ask the governor for a new one, or set the clock",
+        )
     return invitation
 
 
@@ -156,9 +159,18 @@ def fingerprint(digest: Digest) -> str:
     return " ".join(reversed(groups))
 
 
+def auditor_fingerprint(account: AccountAddress, key_digest: Digest) -> str:
+    """What an auditor reads to the governor: it covers the key and the account that declares the key's use."""
+    return fingerprint(digest_of("auditor-identity", account, key_digest))
+
+
 def audit_key_commitment(audit_key: bytes) -> Digest:
     """Commits a site to its audit key without showing it."""
     return digest_of("audit-key", audit_key)
+
+
+def _moment(timestamp: int) -> str:
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _invitation_body(invitation: Invitation) -> JSONValue:
@@ -166,6 +178,7 @@ def _invitation_body(invitation: Invitation) -> JSONValue:
         "version": INVITATION_VERSION,
         "site": invitation.site,
         "deployment": parse(encode_deployment(invitation.deployment)),
+        "governor": invitation.governor.hex(),
         "rpc_url": invitation.rpc_url,
         "lineages": list(invitation.lineages),
         "swarm_key": invitation.swarm_key,
