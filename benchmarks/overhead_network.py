@@ -153,7 +153,7 @@ def network(folder: Path, parameters: int, rounds: int, pace: Pace) -> Iterator[
             chain.rpc("evm_setAutomine", False)
             chain.rpc("evm_setIntervalMining", 1000 * pace.block_seconds)
         with (folder / "log").open("wb") as log:
-            command = [sys.executable, "-m", "aggregator", "run", "--config", str(settings)]
+            command = [sys.executable, "-m", "fedrx", "aggregator", "run", "--config", str(settings)]
             daemon = subprocess.Popen(command, stdout=log, stderr=log)
         stack.callback(lambda: (daemon.terminate(), daemon.wait()))
         yield RunningNetwork(folder, daemon, sites, follower)
@@ -175,7 +175,7 @@ def admit_aggregator(ledger: Web3Ledger, chain: LocalChain, folder: Path) -> Pat
     settings, passphrase = folder / "aggregator.toml", folder / "passphrase"
     passphrase.touch(0o600)
     passphrase.write_text(secrets.token_urlsafe(24))
-    command = [sys.executable, "-m", "aggregator", "init", "--aggregator", AGGREGATOR, "--json"]
+    command = [sys.executable, "-m", "fedrx", "aggregator", "init", "--aggregator", AGGREGATOR, "--json"]
     command += ["--deployment", "deployment.json", "--lineage", f"{SLUG}:last-conv", "--swarm-key", "swarm.key"]
     command += ["--passphrase-file", str(passphrase), "--config", str(settings)]
     made = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
@@ -193,7 +193,7 @@ def echo_site(
     deployment = parse_deployment((folder / "deployment.json").read_bytes())
     ledger, store = Web3Ledger.connect(rpc_url, deployment, signer_key=key), KuboBlockStore(ipfs_url)
     root = digest_of("benchmark-consent", slug.encode())
-    ledger.send(calls.PublishConsentRoot(root, ledger.head().timestamp + 10_000_000))
+    ledger.send(calls.PublishConsentRoot(root, ledger.head().timestamp + 10_000_000, 1, 0, 0))
     report = TrainingReport(epochs=1, seconds=0, first_loss="1.000000", last_loss="1.000000")
     update = EchoUpdate(tensors(parameters, int(slug[-1])), report)
     model, envelope, follower, done = folder / f"{slug}.model", folder / f"{slug}.envelope", ChainFollower(ledger), 0

@@ -18,6 +18,9 @@ _PRIVATE_LABELS = frozenset(
 )  # fmt: skip
 _NAME_LABELS = frozenset({"name", "patient", "pt", "patients", "patient's"})
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "md", "mst"})
+_DOCTORS = frozenset({"dr", "doctor", "prof", "professor", "consultant", "mbbs", "registrar"})
+_STREETS = frozenset({"road", "rd", "street", "st", "lane", "avenue", "ave"})
+_SITE = re.compile(r"(?i)^www\.|\w\.(?:com|org|net|info|gov|edu|co)\b")
 _MAX_NAME_WORDS = 5
 _NAME_WORD = re.compile(r"[^\W\d_][^\W\d_'.\-]*\.?(?:[\-'][^\W\d_]+)*\.?")
 
@@ -28,13 +31,30 @@ def is_private(texts: Sequence[str]) -> bool:
 
 
 def find_hospital(lines: Sequence[Sequence[str]]) -> str | None:
-    """The first line that names a hospital or clinic and holds no number, labels left out; None without one."""
+    """The name in the first line that names a hospital or clinic and holds no number; None without one.
+
+    It ends where something else begins: an e-mail address, a doctor's title or a label. ``Hospital Road`` is none.
+    """
     for texts in lines:
-        words = {_plain(text) for text in texts}
-        if words & _HOSPITAL_WORDS and not any(character.isdigit() for text in texts for character in text):
-            named = [text for text in texts if not text.endswith(":")]
-            return " ".join(named).strip(" ,;-") or None
+        if any(character.isdigit() for text in texts for character in text):
+            continue
+        for stretch in _names_between(texts):
+            words = [_plain(text) for text in stretch]
+            if _HOSPITAL_WORDS & set(words) and words[-1] not in _STREETS:
+                return " ".join(stretch).strip(" ,;-") or None
     return None
+
+
+def _names_between(texts: Sequence[str]) -> list[list[str]]:
+    """The stretches of a line that are words of names and nothing else."""
+    stretches: list[list[str]] = [[]]
+    for text in texts:
+        ends = text.endswith(":") or _plain(text) in _DOCTORS or _is_private_label(text)
+        if ends or "@" in text or _SITE.search(text):
+            stretches.append([])
+        else:
+            stretches[-1].append(text)
+    return stretches
 
 
 def find_patient_name(lines: Sequence[Sequence[str]]) -> str | None:

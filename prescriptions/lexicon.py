@@ -1,7 +1,7 @@
 """The medicines that may be proposed: an immutable list loaded from a CSV file that a site may replace by its own.
 
-The file is UTF-8 with the header ``name,generics,strengths,forms,routes``; every column but the first holds a list
-separated by ``|`` and may be empty. Names are unique when case is ignored.
+The format is docs/spec/lexicon.md: UTF-8 with the header ``name,generics,strengths,forms,routes``; every column but the
+first holds a list separated by ``|`` and may be empty. Names are unique when case is ignored.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HEADER = ("name", "generics", "strengths", "forms", "routes")
 MAX_LEXICON_BYTES = 16 * 2**20
 MAX_NAME_CHARACTERS = 64
+MAX_ENTRY_CHARACTERS = 120
 _LOOKALIKES = str.maketrans({"0": "o", "1": "l", "5": "s", "8": "b", "|": "l"})
 
 
@@ -39,13 +40,22 @@ class Medicine:
     name: str
     """As it is written, such as ``Amoxil``; 1 to 64 characters."""
     generics: tuple[str, ...]
-    """Active ingredients in lower case, synonyms included (acetaminophen, paracetamol)."""
+    """Active ingredients in lower case; other names of one follow it behind ``=`` (``acetaminophen=paracetamol``)."""
     strengths: tuple[str, ...]
     """Canonical strengths such as ``500 mg``; the parts of a combination are joined by `` + ``."""
     forms: tuple[str, ...]
     """Of ``dose_form.FORMS``."""
     routes: tuple[str, ...]
     """Such as ``oral``, ``topical``."""
+
+    @property
+    def generic(self) -> str | None:
+        """The active ingredients as they are shown: ``amoxicillin + clavulanate``, ``acetaminophen (paracetamol)``."""
+        shown = []
+        for ingredient in self.generics:
+            name, *others = ingredient.split("=")
+            shown.append(f"{name} ({', '.join(others)})" if others else name)
+        return " + ".join(shown) or None
 
     def knows_strength(self, strength: Strength) -> bool:
         """Whether it is sold in this strength: as one ingredient's amount, or as the sum of a combination's."""
@@ -167,15 +177,23 @@ def parse_lexicon(text: str, *, source: str) -> Lexicon:
     try:
         header = tuple(next(reader, ()))
         if header != HEADER:
-            raise ConfigError(f"{source} is no lexicon: its first line is not {','.join(HEADER)!r}")
+            raise ConfigError(
+                f"{source} is no lexicon: its first line is not {','.join(HEADER)!r}",
+                hint="write this header first, with commas",
+            )
         for row in reader:
             medicine = _medicine_of(row, f"{source} line {reader.line_num}")
             if medicines.setdefault(medicine.name.casefold(), medicine) is not medicine:
-                raise ConfigError(f"{source} line {reader.line_num}: {medicine.name!r} is listed twice")
+                raise ConfigError(
+                    f"{source} line {reader.line_num}: {medicine.name!r} is listed twice",
+                    hint="keep one line for each name; upper and lower case are the same",
+                )
     except csv.Error as error:
-        raise ConfigError(f"{source} line {reader.line_num} is not CSV: {error}") from error
+        raise ConfigError(
+            f"{source} line {reader.line_num} is not CSV: {error}", hint="close every quotation mark"
+        ) from error
     if not medicines:
-        raise ConfigError(f"{source} lists no medicine")
+        raise ConfigError(f"{source} lists no medicine", hint="add a line for every medicine")
     ordered = tuple(medicines[key] for key in sorted(medicines))
     return Lexicon(
         medicines=ordered,
@@ -187,17 +205,31 @@ def parse_lexicon(text: str, *, source: str) -> Lexicon:
 
 def _medicine_of(row: list[str], where: str) -> Medicine:
     if len(row) != len(HEADER):
-        raise ConfigError(f"{where}: expected {len(HEADER)} columns, found {len(row)}")
+        raise ConfigError(
+            f"{where}: expected {len(HEADER)} columns, found {len(row)}", hint="quote a cell that holds a comma"
+        )
     name, *columns = (cell.strip() for cell in row)
     if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable() or not fold_word(name):
-        raise ConfigError(f"{where}: the name {name!r} is not 1 to {MAX_NAME_CHARACTERS} printable characters")
+        raise ConfigError(
+            f"{where}, column name: {name!r} is not 1 to {MAX_NAME_CHARACTERS} printable characters",
+            hint="write the name as it is prescribed",
+        )
     generics, strengths, forms, routes = (tuple(filter(None, map(str.strip, cell.split("|")))) for cell in columns)
     for form in forms:
         if form not in FORMS:
-            raise ConfigError(f"{where}: unknown form {form!r}", hint=f"use one of {', '.join(FORMS)}")
+            raise ConfigError(f"{where}, column forms: unknown form {form!r}", hint=f"use one of {', '.join(FORMS)}")
     for strength in strengths:
         if any(parse_strength(part) is None for part in strength.split(" + ")):
-            raise ConfigError(f"{where}: {strength!r} is no strength", hint="write it as 500 mg, 5 mg/5 ml or 0.5 %")
+            raise ConfigError(
+                f"{where}, column strengths: {strength!r} is no strength", hint="write it as 500 mg, 5 mg/5 ml or 0.5 %"
+            )
+    for column, entries in (("generics", generics), ("routes", routes)):
+        for entry in entries:
+            if not entry.isprintable() or len(entry) > MAX_ENTRY_CHARACTERS or "" in entry.split("="):
+                raise ConfigError(
+                    f"{where}, column {column}: {entry!r} is not 1 to {MAX_ENTRY_CHARACTERS} characters",
+                    hint="separate entries by |, and names of one ingredient by =",
+                )
     return Medicine(name, generics, strengths, forms, routes)
 
 

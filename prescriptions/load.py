@@ -6,6 +6,7 @@ Nothing decoded touches the disk: the file goes in on standard input, pixels com
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from prescriptions import quarantine
-from prescriptions.page import Page, page_of
+from prescriptions.box import Box
+from prescriptions.page import LayerWord, Page, page_of
 from protocol.errors import PrescriptionError, QuarantinedError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class LoadLimits:
     max_pixels: int = 60_000_000
     """Of an image as its header states it; read before anything is decoded."""
     max_pages: int = 16
-    """Of a PDF."""
+    """Of a PDF, a TIFF or a DICOM object."""
     max_side: int = 3000
     """Pixels; larger pages are scaled down after decoding, PDF pages are rendered no larger."""
     dots_per_inch: int = 200
@@ -45,10 +47,12 @@ class LoadLimits:
     """Address space of the decoder's process."""
     timeout_seconds: float = 30.0
     """For the whole file, wall clock."""
+    apply_orientation: bool = True
+    """Whether a picture is turned upright as its EXIF data say."""
 
 
 def load_pages(path: Path, limits: LoadLimits | None = None) -> tuple[Page, ...]:
-    """The pages of a PNG, JPEG or PDF file, recognised by content and not by suffix.
+    """The pages of a PNG, JPEG, TIFF, WEBP, PDF or DICOM file, recognised by content and not by suffix.
 
     Args:
         path: The file.
@@ -85,25 +89,55 @@ def _load(source: IO[bytes] | bytes, size: int, limits: LoadLimits) -> tuple[Pag
             f"the file has {size} bytes, more than {limits.max_bytes}",
             hint="split it, or raise max_bytes in the settings",
         )
-    return tuple(page_of(pixels, number=number) for number, pixels in enumerate(_decode(source, limits), start=1))
+    return tuple(_decode(source, limits))
 
 
-def _decode(source: IO[bytes] | bytes, limits: LoadLimits) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+def _decode(source: IO[bytes] | bytes, limits: LoadLimits) -> Iterator[Page]:
     with tempfile.TemporaryDirectory(prefix="fedrx-decode-") as folder:
         answer = _run_worker(source, limits, folder)
-    position = 0
+    position, number = 0, 0
     while position < len(answer):
         end = answer.find(b"\n", position, position + _MAX_HEADER_BYTES)
         if end < 0:
             raise _decoder_failed()
-        header = json.loads(answer[position:end])
-        if "refused" in header:
-            raise QuarantinedError(header["refused"], header["what"], hint=header["hint"])
-        shape = tuple(header["shape"])
-        position = end + 1 + int(np.prod(shape))
-        if not shape or position > len(answer):
-            raise _decoder_failed()
-        yield np.frombuffer(answer, np.uint8, count=int(np.prod(shape)), offset=end + 1).reshape(shape)
+        number += 1
+        try:
+            header = json.loads(answer[position:end])
+            if "refused" in header:
+                raise QuarantinedError(_reason(header["refused"]), str(header["what"]), hint=str(header["hint"]))
+            page, position = _page(answer, end + 1, header, number)
+        except (ValueError, KeyError, TypeError) as error:  # a hostile file may have taken the decoder over
+            raise _decoder_failed() from error
+        yield page
+
+
+def _page(answer: bytes, start: int, header: dict[str, Any], number: int) -> tuple[Page, int]:
+    """The page whose words and pixels begin at ``start``, and where it ends."""
+    shape = tuple(int(side) for side in header["shape"])
+    layer_bytes, orientation = int(header["layer_bytes"]), int(header["orientation"])
+    if not 2 <= len(shape) <= 3 or min(shape) < 1 or layer_bytes < 0:
+        raise ValueError("this is no page")
+    first = start + layer_bytes
+    count = math.prod(shape)
+    if first + count > len(answer):
+        raise ValueError("the answer was cut short")
+    layer = json.loads(answer[start:first]) if layer_bytes else []
+    words = tuple(LayerWord(str(text), _box(sides, shape)) for text, sides in layer)
+    pixels = np.frombuffer(answer, np.uint8, count=count, offset=first).reshape(shape)
+    return page_of(pixels, number=number, orientation=orientation, layer=words), first + count
+
+
+def _box(sides: list[Any], shape: tuple[int, ...]) -> Box:
+    left, top, right, bottom = (int(side) for side in sides)
+    if not (0 <= left < right <= shape[1] and 0 <= top < bottom <= shape[0]):
+        raise ValueError("a word lies outside of its page")
+    return Box(left, top, right, bottom)
+
+
+def _reason(value: object) -> str:
+    if value not in quarantine.REASONS:
+        raise ValueError("this is no reason")
+    return str(value)
 
 
 def _run_worker(source: IO[bytes] | bytes, limits: LoadLimits, folder: str) -> bytes:

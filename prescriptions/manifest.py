@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from protocol.errors import ConfigError
 
 HEADER = ("file", "patient")
 MAX_PATIENT_CHARACTERS = 64
+MAX_MANIFEST_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,23 @@ class ManifestEntry:
     """The site's own id of the patient, 1 to 64 printable characters."""
     line: int
     """1-based, in the manifest."""
+
+
+def load_manifest(path: Path) -> tuple[ManifestEntry, ...]:
+    """The entries of a manifest file.
+
+    Raises:
+        ConfigError: It cannot be read, is over 32 MiB, or says something wrong; names the line.
+    """
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ConfigError(f"the manifest {path} is over {MAX_MANIFEST_BYTES} bytes", hint="import fewer at once")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"the manifest {path} cannot be read ({error.strerror})", hint="check the path") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the manifest {path} is not UTF-8 text", hint="save it as CSV, UTF-8") from error
+    return parse_manifest(text, source=path.name)
 
 
 def parse_manifest(text: str, *, source: str = "manifest.csv") -> tuple[ManifestEntry, ...]:
@@ -39,7 +57,9 @@ def parse_manifest(text: str, *, source: str = "manifest.csv") -> tuple[Manifest
     entries: dict[PurePosixPath, ManifestEntry] = {}
     try:
         if tuple(cell.strip() for cell in next(reader, [])) != HEADER:
-            raise ConfigError(f"{source} line 1 is not {','.join(HEADER)!r}", hint="write this header first")
+            raise ConfigError(
+                f"{source} line 1 is not {','.join(HEADER)!r}", hint="write this header first, with a comma"
+            )
         for row in reader:
             if not any(cell.strip() for cell in row):
                 continue
@@ -51,7 +71,9 @@ def parse_manifest(text: str, *, source: str = "manifest.csv") -> tuple[Manifest
                     hint="list every file once",
                 )
     except csv.Error as error:
-        raise ConfigError(f"{source} line {reader.line_num} is not CSV: {error}") from error
+        raise ConfigError(
+            f"{source} line {reader.line_num} is not CSV: {error}", hint="close every quotation mark"
+        ) from error
     if not entries:
         raise ConfigError(f"{source} lists no file", hint="add a line for every page file")
     return tuple(entries.values())
@@ -65,5 +87,8 @@ def _entry_of(row: list[str], where: str, line: int) -> ManifestEntry:
     if not file or not file.isprintable() or path.is_absolute() or ".." in path.parts or "\\" in file:
         raise ConfigError(f"{where}: the file must be a path below the manifest's folder", hint="use forward slashes")
     if not 0 < len(patient) <= MAX_PATIENT_CHARACTERS or not patient.isprintable():
-        raise ConfigError(f"{where}: the patient must be 1 to {MAX_PATIENT_CHARACTERS} printable characters")
+        raise ConfigError(
+            f"{where}: the patient must be 1 to {MAX_PATIENT_CHARACTERS} printable characters",
+            hint="write the site's own identifier",
+        )
     return ManifestEntry(path, patient, line)

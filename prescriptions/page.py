@@ -13,6 +13,18 @@ from protocol.identifiers import Digest, digest_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from prescriptions.box import Box
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWord:
+    """A word of a PDF's text layer: what the file claims, not what the page shows."""
+
+    text: str
+    """Without spaces; never empty."""
+    box: Box
+    """In pixels of the page."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
@@ -24,14 +36,22 @@ class Page:
     """Over shape and pixels: a file that decodes to the same pixels is an exact duplicate."""
     number: int
     """1-based within its file."""
+    orientation: int = 1
+    """The EXIF orientation that was applied, 1 (none) to 8."""
+    layer: tuple[LayerWord, ...] = ()
+    """Of a PDF with a text layer; not in the digest."""
 
 
-def page_of(pixels: NDArray[np.uint8], *, number: int = 1) -> Page:
+def page_of(
+    pixels: NDArray[np.uint8], *, number: int = 1, orientation: int = 1, layer: tuple[LayerWord, ...] = ()
+) -> Page:
     """A page from pixels, which are copied only where they are not contiguous, and set read-only.
 
     Args:
         pixels: uint8, shape [height, width] or [height, width, 3], neither side zero.
         number: 1-based within the file.
+        orientation: The EXIF orientation that was applied.
+        layer: Words of the text layer.
 
     Raises:
         ValueError: Another dtype or shape; a caller's bug.
@@ -43,4 +63,4 @@ def page_of(pixels: NDArray[np.uint8], *, number: int = 1) -> Page:
     height, width = fixed.shape[:2]
     channels = 1 if fixed.ndim == 2 else 3
     digest = digest_of("page-pixels", struct.pack("<III", height, width, channels), fixed.tobytes())
-    return Page(fixed, digest, number)
+    return Page(fixed, digest, number, orientation, layer)

@@ -1,22 +1,30 @@
-"""A page becomes a ``PageReading``: prepare, read, understand, crop."""
+"""A page becomes a ``PageReading``: prepare, take the text layer or read, understand, crop."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from prescriptions import quarantine
 from prescriptions.preprocess import PreprocessSettings, prepare
+from prescriptions.redaction import redact
+from prescriptions.segmentation import segment
+from prescriptions.text_layer import believed_layer
 from prescriptions.understand import Prescription, understand
+from prescriptions.word_seams import part_words
 from prescriptions.words import WordCrop, crop_word
 from protocol.errors import QuarantinedError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from prescriptions.lexicon import Lexicon
     from prescriptions.page import Page
     from prescriptions.preprocess import PreparedPage
     from prescriptions.reading import PageReader, ReadWord
+    from prescriptions.segmentation import Segments
     from protocol.identifiers import Digest
 
 _LONG_WORD = 4
@@ -45,14 +53,37 @@ class PageReading:
     prescription: Prescription
     """``word_index`` of its lines counts in ``words``."""
     engine: str
-    """Name and version of the reader."""
+    """Name and version of the reader; or that a PDF's text layer was taken, and what checked it."""
+    seconds: float
+    """Wall clock, for preparing, reading and understanding."""
+    redacted: NDArray[np.uint8] | None = field(default=None, compare=False)
+    """The prepared page without what is not kept (``redaction``); None where the page is one word's crop."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExaminedPage:
+    """A page with all that was found on it. It holds private text and does not outlive the call that asked for it."""
+
+    prepared: PreparedPage
+    words: tuple[ReadWord, ...]
+    """Every word, in prepared pixels."""
+    segments: Segments
+    prescription: Prescription
+    """``word_index`` of its lines counts in ``words``."""
+    source: str
+    """What read the words: the engine, or the text layer and the engine that checked it."""
     seconds: float
     """Wall clock, for preparing, reading and understanding."""
 
 
-def read_page(
-    page: Page, reader: PageReader, lexicon: Lexicon, settings: PreprocessSettings | None = None
-) -> PageReading:
+def examine_page(
+    page: Page,
+    reader: PageReader,
+    lexicon: Lexicon,
+    settings: PreprocessSettings | None = None,
+    *,
+    keep_views: bool = False,
+) -> ExaminedPage:
     """Reads one page. A page that lies on its side or upside down is found by reading it in the other directions.
 
     Args:
@@ -60,41 +91,67 @@ def read_page(
         reader: Finds and reads words.
         lexicon: The names that may be proposed.
         settings: Of the preprocessing.
+        keep_views: Whether the picture of every stage is kept.
 
     Raises:
         QuarantinedError: ``no-text``.
         PrescriptionError: The reader failed.
     """
     started = time.perf_counter()
-    prepared, words = _read_upright(page, reader, settings)
+    settings = settings or PreprocessSettings()
+    prepared = prepare(page.pixels, settings, keep_views=keep_views)
+    segments = segment(prepared.grey)
+    words = believed_layer(page, prepared, segments, reader, lexicon) if page.layer else ()
+    source = f"text layer, checked by {reader.name}"
+    if not words:
+        source = reader.name
+        upright, words = _read_upright(page, prepared, reader, settings)
+        if upright is not prepared:
+            prepared, segments = upright, segment(upright.grey)
+        words = part_words(words, segments) if settings.words else words
     if sum(character.isalnum() for word in words for character in word.text) < _FEWEST_CHARACTERS:
         raise QuarantinedError(quarantine.NO_TEXT, "no text was found on the page", hint="photograph it again, closer")
     found = understand(words, lexicon)
-    kept = [words[line.word_index] for line in found.lines]
+    return ExaminedPage(prepared, words, segments, found, source, time.perf_counter() - started)
+
+
+def read_page(
+    page: Page, reader: PageReader, lexicon: Lexicon, settings: PreprocessSettings | None = None
+) -> PageReading:
+    """As ``examine_page``, and keeps only what a review needs.
+
+    Raises:
+        QuarantinedError: ``no-text``.
+        PrescriptionError: The reader failed.
+    """
+    examined = examine_page(page, reader, lexicon, settings)
+    found = examined.prescription
+    kept = [examined.words[line.word_index] for line in found.lines]
     return PageReading(
         page_digest=page.digest,
         words=tuple(
-            ReviewWord(word.text, word.confidence, crop_word(prepared, word.box, page.pixels.shape)) for word in kept
+            ReviewWord(word.text, word.confidence, crop_word(examined.prepared, word.box, page.pixels.shape))
+            for word in kept
         ),
         prescription=replace(
             found, lines=tuple(replace(line, word_index=index) for index, line in enumerate(found.lines))
         ),
-        engine=reader.name,
-        seconds=time.perf_counter() - started,
+        engine=examined.source,
+        seconds=examined.seconds,
+        redacted=redact(examined.prepared.grey, examined.words, found),
     )
 
 
 def _read_upright(
-    page: Page, reader: PageReader, settings: PreprocessSettings | None
+    page: Page, prepared: PreparedPage, reader: PageReader, settings: PreprocessSettings
 ) -> tuple[PreparedPage, tuple[ReadWord, ...]]:
     """The page in the direction in which most of it is legible; others are tried only where the first is poor."""
-    prepared = prepare(page.pixels, settings)
     words = reader.read(prepared.grey)
     if not words or not _looks_turned(words, reader.turned_below):
         return prepared, words
     tried = [(prepared, words)]
     for turns in _OTHER_TURNS:
-        turned = prepare(page.pixels, settings, quarter_turns=turns)
+        turned = prepare(page.pixels, settings, quarter_turns=turns, keep_views=bool(prepared.views))
         tried.append((turned, reader.read(turned.grey)))
     return max(tried, key=lambda pair: _legibility(pair[1]))
 

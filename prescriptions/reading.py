@@ -1,4 +1,4 @@
-"""What a page reader promises. Its two engines are in ``rapidocr_reader`` and ``easyocr_reader``."""
+"""What a page reader promises. Its engines are in ``rapidocr_reader``, ``easyocr_reader`` and ``tesseract_reader``."""
 
 from __future__ import annotations
 

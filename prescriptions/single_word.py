@@ -10,6 +10,7 @@ import numpy as np
 
 from prescriptions import quarantine
 from prescriptions.box import Box
+from prescriptions.confidence import name_confidence
 from prescriptions.pipeline import PageReading, ReviewWord
 from prescriptions.understand import UNKNOWN_MEDICINE, MedicineLine, Prescription
 from prescriptions.words import MAX_CROP_SIDE, WordCrop
@@ -46,6 +47,7 @@ def read_single_word(page: Page, reader: PageReader, lexicon: Lexicon) -> PageRe
     words = reader.read(grey)
     text = " ".join(word.text for word in words)
     candidates = lexicon.shortlist(text, limit=_CANDIDATES)
+    confidence = min((word.confidence for word in words), default=0.0)
     known = bool(candidates) and candidates[0].score >= _NEAR
     line = MedicineLine(
         word_index=0,
@@ -55,8 +57,8 @@ def read_single_word(page: Page, reader: PageReader, lexicon: Lexicon) -> PageRe
         frequency=None,
         duration_days=None,
         flags=() if known else (UNKNOWN_MEDICINE,),
+        confidence=name_confidence(confidence, candidates),
     )
-    confidence = min((word.confidence for word in words), default=0.0)
     return PageReading(
         page_digest=page.digest,
         words=(ReviewWord(text, confidence, WordCrop(grey, Box(0, 0, width, height))),),

@@ -30,7 +30,8 @@ _UNITS = {
     "%": "%",
 }
 _IN_MG = {"mg": Decimal(1), "g": Decimal(1000), "mcg": Decimal("0.001")}
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
+# 025 has lost its point: 25 would be a hundredfold dose, so it is no number at all.
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+"
 _UNIT = "|".join(sorted((re.escape(unit) for unit in _UNITS), key=len, reverse=True))
 _STRENGTH = re.compile(
     rf"(?<![\w.,])(?P<amount>{_NUMBER})\s*(?P<unit>{_UNIT})(?![a-z])"

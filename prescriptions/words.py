@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from prescriptions.box import Box
+from prescriptions.word_split import ink_of
 from protocol.errors import PrescriptionError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from prescriptions.box import Box
     from prescriptions.preprocess import PreparedPage
 
 MAX_CROP_SIDE = 4096
@@ -31,7 +32,7 @@ class WordCrop:
 
 
 def crop_word(prepared: PreparedPage, box: Box, page_shape: tuple[int, ...]) -> WordCrop:
-    """Cuts a word out of a prepared page.
+    """Cuts a word out of a prepared page; the margin around it holds paper and nothing of a neighbour.
 
     Args:
         prepared: Where the word was read.
@@ -40,9 +41,27 @@ def crop_word(prepared: PreparedPage, box: Box, page_shape: tuple[int, ...]) -> 
     """
     height, width = prepared.grey.shape
     around = box.grown(max(3, box.height // 8), width, height)
-    pixels = prepared.grey[around.top : around.bottom, around.left : around.right].copy()
+    word = Box(box.left - around.left, box.top - around.top, box.right - around.left, box.bottom - around.top)
+    pixels = _alone(prepared.grey[around.top : around.bottom, around.left : around.right], word)
     pixels.flags.writeable = False
     return WordCrop(pixels, box.moved(prepared.to_page, page_shape[1], page_shape[0]))
+
+
+def _alone(pixels: NDArray[np.uint8], word: Box) -> NDArray[np.uint8]:
+    """A copy in which strokes that lie mostly outside of the word's box are painted over with paper."""
+    ink = ink_of(pixels)
+    count, labels = cv2.connectedComponents(ink.astype(np.uint8), connectivity=8)
+    inside = labels[word.top : word.bottom, word.left : word.right]
+    total, own = (np.bincount(part.ravel(), minlength=count) for part in (labels, inside))
+    foreign = 2 * own < total
+    foreign[0] = False
+    copy = pixels.copy()
+    if foreign.any() and not ink.all():
+        # A stroke's soft edge goes with it.
+        touched = cv2.dilate(foreign[labels].astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
+        touched[word.top : word.bottom, word.left : word.right] &= foreign[inside]
+        copy[touched] = np.uint8(np.median(pixels[~ink]))
+    return copy
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:

@@ -91,16 +91,21 @@ _SYNONYMS = {
 class _Entry:
     """A name while its products are gathered."""
 
-    generics: set[str] = field(default_factory=set)
+    ingredients: dict[tuple[str, ...], int] = field(default_factory=lambda: defaultdict(int))
     strengths: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     forms: set[str] = field(default_factory=set)
     routes: set[str] = field(default_factory=set)
     products: int = 0
 
-    def row(self, name: str) -> list[str]:
+    def generics(self) -> tuple[str, ...]:
+        """The active ingredients of most of its products; of as many, the fewer."""
+        return min(self.ingredients, key=lambda found: (-self.ingredients[found], len(found), found), default=())
+
+    def row(self, name: str, synonyms: dict[str, str]) -> list[str]:
         often = sorted(self.strengths, key=lambda text: (-self.strengths[text], text))[:_MAX_STRENGTHS]
+        generics = [f"{one}={synonyms[one]}" if one in synonyms else one for one in self.generics()]
         strengths = sorted(often, key=lambda text: (len(text.split(" + ")), _amount(text), text))
-        return [name, *("|".join(part) for part in (sorted(self.generics), strengths, sorted(self.forms),
+        return [name, *("|".join(part) for part in (generics, strengths, sorted(self.forms),
                                                     sorted(self.routes)))]  # fmt: skip
 
 
@@ -169,7 +174,7 @@ def gather(products_path: Path) -> dict[str, _Entry]:
             for name in {name.capitalize() for name in names if _NAME.fullmatch(name)}:
                 entry = entries[name]
                 entry.products += 1
-                entry.generics.update(ingredients)
+                entry.ingredients[tuple(sorted(set(ingredients)))] += 1
                 entry.forms.add(form)
                 entry.routes.update(routes)
                 if strength := normalise_strength(product["Strength"]):
@@ -177,18 +182,20 @@ def gather(products_path: Path) -> dict[str, _Entry]:
     return entries
 
 
-def add_synonyms(entries: dict[str, _Entry], vocabulary_path: Path) -> int:
-    """Adds the names of other countries that DrugBank confirms; returns how many names are new."""
-    confirmed: set[tuple[str, str]] = set()
+def confirmed_synonyms(vocabulary_path: Path) -> dict[str, str]:
+    """Names of other countries that DrugBank confirms, by the name in the products table."""
+    confirmed: dict[str, str] = {}
     with vocabulary_path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             spellings = {row["Common name"].lower(), *(word.strip().lower() for word in row["Synonyms"].split("|"))}
             confirmed.update((us, other) for us, other in _SYNONYMS.items() if us in spellings and other in spellings)
+    return confirmed
+
+
+def add_synonyms(entries: dict[str, _Entry], synonyms: dict[str, str]) -> int:
+    """Adds the names of other countries; returns how many are new."""
     added = 0
-    for us, other in sorted(confirmed):
-        for entry in entries.values():
-            if us in entry.generics:
-                entry.generics.add(other)
+    for us, other in sorted(synonyms.items()):
         source, name = entries.get(us.capitalize()), other.capitalize()
         if source is not None and name not in entries and _NAME.fullmatch(name):
             entries[name] = source
@@ -196,14 +203,15 @@ def add_synonyms(entries: dict[str, _Entry], vocabulary_path: Path) -> int:
     return added
 
 
-def choose_demo(entries: dict[str, _Entry]) -> list[str]:
+def choose_demo(entries: dict[str, _Entry], synonyms: dict[str, str]) -> list[str]:
     """The most common substances and brands that are easy to tell apart, of 5 to 12 letters, with a plain strength."""
     usual = {"tablet", "capsule", "syrup", "suspension", "cream", "ointment", "gel", "drops"}
     room = {True: _DEMO_BRANDS, False: _DEMO_SUBSTANCES}
     chosen: list[str] = []
     for name in sorted(entries, key=lambda name: (-entries[name].products, name)):
         entry = entries[name]
-        is_brand = name.lower() not in entry.generics
+        known_as = {spelling for one in entry.ingredients for part in one for spelling in (part, synonyms.get(part))}
+        is_brand = name.lower() not in known_as
         plain = any(" + " not in strength for strength in entry.strengths)
         apart = all(Levenshtein.distance(name.lower(), other.lower()) >= _DEMO_MIN_DISTANCE for other in chosen)
         if room[is_brand] and 5 <= len(name) <= 12 and plain and entry.forms & usual and apart:
@@ -212,10 +220,10 @@ def choose_demo(entries: dict[str, _Entry]) -> list[str]:
     return sorted(chosen)
 
 
-def write(path: Path, names: list[str], entries: dict[str, _Entry]) -> None:
+def write(path: Path, names: list[str], entries: dict[str, _Entry], synonyms: dict[str, str]) -> None:
     """Writes one lexicon and reads it back, so that a file that the package would refuse is never written."""
     lines = [",".join(HEADER)]
-    lines += [",".join(entries[name].row(name)) for name in names]
+    lines += [",".join(entries[name].row(name, synonyms)) for name in names]
     text = "\n".join(lines) + "\n"
     lexicon = parse_lexicon(text, source=path.name)
     path.write_text(text, encoding="utf-8", newline="\n")
@@ -230,10 +238,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     options = parser.parse_args(arguments)
     entries = gather(options.products)
-    added = add_synonyms(entries, options.vocabulary)
+    synonyms = confirmed_synonyms(options.vocabulary)
+    added = add_synonyms(entries, synonyms)
     print(f"{added} names of other countries added")
-    write(options.out / "drugsfda.csv", sorted(entries), entries)
-    write(options.out / "demo.csv", choose_demo(entries), entries)
+    write(options.out / "drugsfda.csv", sorted(entries), entries, synonyms)
+    write(options.out / "demo.csv", choose_demo(entries, synonyms), entries, synonyms)
     return 0
 
 

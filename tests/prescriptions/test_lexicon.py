@@ -1,3 +1,6 @@
+import random
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +26,14 @@ def test_the_bundled_lexicons_load(name, least):
 
 def test_other_countries_names_are_in_the_bundled_lexicon():
     paracetamol = bundled_lexicon("drugsfda").find("PARACETAMOL")
-    assert set(paracetamol.generics) == {"acetaminophen", "paracetamol"}
+    assert paracetamol.generics == ("acetaminophen=paracetamol",)
+    assert paracetamol.generic == "acetaminophen (paracetamol)"
+
+
+def test_a_generic_joins_the_ingredients_of_a_combination():
+    lexicon = parse_lexicon(SMALL, source="x")
+    assert lexicon.find("augmentin").generic == "amoxicillin + clavulanate"
+    assert parse_lexicon(HEADER + "Napa,,,,\n", source="x").find("napa").generic is None
 
 
 @given(st.permutations(SMALL.splitlines()[1:]))
@@ -80,9 +90,11 @@ def test_oral_liquids_stand_for_each_other():
         ("name;generics\n", "first line"),
         (HEADER, "no medicine"),
         (HEADER + "Napa,,,\n", "line 2: expected 5 columns"),
-        (HEADER + ",,,,\n", "line 2: the name"),
-        (HEADER + "Napa,,500,,\n", "no strength"),
-        (HEADER + "Napa,,,pill,\n", "unknown form"),
+        (HEADER + ",,,,\n", "line 2, column name"),
+        (HEADER + "Napa,,500,,\n", "line 2, column strengths: '500' is no strength"),
+        (HEADER + "Napa,,,pill,\n", "line 2, column forms: unknown form"),
+        (HEADER + "Napa,a=,,,\n", "line 2, column generics"),
+        (HEADER + f"Napa,,,,{'x' * 121}\n", "line 2, column routes"),
         (HEADER + "Napa,,,,\nNAPA,,,,\n", "line 3: 'NAPA' is listed twice"),
         (HEADER + '"Napa,,,,\n', "not CSV"),
     ],
@@ -97,3 +109,17 @@ def test_a_lexicon_that_is_not_there_is_a_config_error(tmp_path):
         load_lexicon(tmp_path / "none.csv")
     with pytest.raises(ConfigError, match="no bundled lexicon"):
         bundled_lexicon("../demo")
+
+
+def test_a_shortlist_among_more_than_five_thousand_names_takes_milliseconds():
+    dice = random.Random(5)
+    made_up = {"".join(dice.choices("abcdeilmnoprstuxyz", k=dice.randint(5, 12))).capitalize() for _ in range(1500)}
+    names = [*bundled_lexicon("drugsfda").names, *(made_up - set(bundled_lexicon("drugsfda").names))]
+    large = parse_lexicon(HEADER + "".join(f"{name},,,,\n" for name in names), source="x")
+    assert len(large.names) > 5000
+    seconds = []
+    for name in dice.choices(names, k=20):
+        started = time.perf_counter()
+        assert large.shortlist(name)[0].name == name
+        seconds.append(time.perf_counter() - started)
+    assert sorted(seconds)[len(seconds) // 2] < 0.1

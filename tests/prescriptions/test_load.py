@@ -1,20 +1,14 @@
-import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
+from paper import encoded, pdf
 from PIL import Image
 
 from prescriptions import quarantine
 from prescriptions.load import LoadLimits, load_bytes, load_pages
 from protocol.errors import PrescriptionError, QuarantinedError
-
-
-def encoded(image, kind, **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def drawing(width=60, height=40):
@@ -30,19 +24,6 @@ def png_that_claims(width, height):
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
-    )
-
-
-def pdf(*objects, trailer=b""):
-    body, offsets = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, start=1):
-        offsets.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    size = len(objects) + 1
-    return body + (
-        b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF\n"
-        % (size, table, size, trailer, len(body))
     )
 
 
@@ -175,6 +156,63 @@ def test_every_usual_pixel_format_becomes_grey_or_rgb(mode):
     (page,) = load_bytes(encoded(image, "JPEG" if mode == "CMYK" else "PNG"))
     assert page.pixels.shape[:2] == (6, 8)
     assert page.pixels.min() >= 250
+
+
+def test_a_tiff_gives_all_of_its_pages_and_each_is_turned_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(drawing(), "TIFF", save_all=True, append_images=[drawing(50, 30)], exif=exif)
+    pages = load_bytes(content)
+    assert [page.number for page in pages] == [1, 2]
+    assert np.array_equal(pages[0].pixels, np.rot90(np.asarray(drawing()), -1))
+    assert pages[0].orientation == 6
+
+
+def test_a_tiff_with_too_many_pages_is_refused():
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(encoded(drawing(), "TIFF", save_all=True, append_images=[drawing()] * 3), LoadLimits(max_pages=3))
+    assert caught.value.reason == quarantine.TOO_MANY_PAGES
+
+
+def test_a_webp_is_a_page_and_an_animated_one_is_none():
+    (page,) = load_bytes(encoded(drawing(), "WEBP", lossless=True))
+    assert np.array_equal(page.pixels[..., 0], np.asarray(drawing()))
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(encoded(drawing(), "WEBP", save_all=True, append_images=[drawing().rotate(180)]))
+    assert caught.value.reason == quarantine.UNSUPPORTED_TYPE
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP"])
+def test_a_file_that_is_cut_short_is_corrupt_in_every_format(kind):
+    content = encoded(drawing(200, 200).convert("RGB"), kind)
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(content[: len(content) // 2])
+    assert caught.value.reason == quarantine.CORRUPT
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_of_exif_can_be_left_alone(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    limits = LoadLimits(apply_orientation=False)
+    (page,) = load_bytes(encoded(drawing(), kind, exif=exif), limits)
+    assert np.array_equal(page.pixels, np.asarray(drawing()))
+    assert page.orientation == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"{}\n", b"no json\n", b"[]\n", b'{"shape": [9, 9], "orientation": 1, "layer_bytes": 0}\n1234',
+     b'{"shape": [-1, -1], "orientation": 1, "layer_bytes": 0}\n1',
+     b'{"shape": [1, 1], "orientation": 1, "layer_bytes": 99}\n1',
+     b'{"refused": "made up", "what": "x", "hint": "y"}\n', b"1" * 9000],
+)  # fmt: skip
+def test_a_decoder_that_was_taken_over_cannot_break_the_daemon(monkeypatch, answer):
+    monkeypatch.setattr("prescriptions.load._run_worker", lambda *_: answer)
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(PNG)
+    assert caught.value.reason == quarantine.DECODER_FAILED
 
 
 def test_pages_are_read_only():

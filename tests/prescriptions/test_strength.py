@@ -70,3 +70,8 @@ def test_the_parts_of_a_combination_add_up_to_what_is_written_on_the_box():
     assert total.same_as(parse_strength("625 mg"))
     assert parse_strength("5 %").plus(parse_strength("1 %")) is None
     assert parse_strength("5 mg/5 ml").plus(parse_strength("10 mg/5 ml")).same_as(parse_strength("15 mg/5 ml"))
+
+
+@pytest.mark.parametrize("text", ["025 mg", "00 mg", "0125mcg"])
+def test_a_number_that_lost_its_point_is_no_strength(text):
+    assert find_strengths(text) == ()

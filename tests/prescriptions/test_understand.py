@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from prescriptions.box import Box
 from prescriptions.lexicon import bundled_lexicon
+from prescriptions.misread import repair_digits
 from prescriptions.reading import ReadWord
 from prescriptions.understand import (
     UNKNOWN_FORM,
@@ -13,8 +14,6 @@ from prescriptions.understand import (
     UNKNOWN_STRENGTH,
     MedicineLine,
     Prescription,
-    find_duration_days,
-    repair_digits,
     understand,
 )
 
@@ -107,7 +106,8 @@ def test_of_the_letterhead_only_the_patients_name_and_the_hospital_are_kept():
 def test_the_result_has_no_place_for_other_private_fields():
     assert {field.name for field in dataclasses.fields(Prescription)} == {"patient_name", "hospital", "lines"}
     assert {field.name for field in dataclasses.fields(MedicineLine)} == {
-        "word_index", "candidates", "strength", "form", "frequency", "duration_days", "flags"}  # fmt: skip
+        "word_index", "candidates", "strength", "form", "frequency", "duration_days", "flags", "generic", "route",
+        "quantity", "as_needed", "instructions", "confidence"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -120,20 +120,85 @@ def test_digits_are_repaired_only_where_the_place_leaves_no_doubt(read, meant):
     assert repair_digits(read) == meant
 
 
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_repair_and_only_look_alikes_change(text):
+    repaired = repair_digits(text)
+    assert sum(map(str.isalpha, repaired)) <= sum(map(str.isalpha, text)) + text.count("9") + text.count("×")
+
+
 @pytest.mark.parametrize(
-    ("text", "days"),
-    [
-        ("7 days", 7),
-        ("x 2 weeks", 14),
-        ("5d", 5),
-        ("1 month", 30),
-        ("0 days", None),
-        ("1+0+1", None),
-        ("500 mg daily", None),
-    ],
+    ("read", "meant"),
+    [("l0 days", "10 days"), ("x S days", "x 5 days"), ("for l week", "for 1 week"), ("Qty: 1O tabs", "Qty: 10 tabs"),
+     ("so days", "so days"), ("is days", "is days"), ("I days", "I days")],
+)  # fmt: skip
+def test_counts_are_repaired_before_days_and_behind_labels_alone(read, meant):
+    assert repair_digits(read) == meant
+
+
+def test_everything_that_a_line_says_has_its_field():
+    _, line = only_line("Cap. Amoxicillin 500 mg PO tds x 7 days after food prn Qty 21 caps")
+    assert line.generic == "amoxicillin"
+    assert (line.route, str(line.frequency), line.duration_days) == ("oral", "tds", 7)
+    assert (str(line.quantity), line.as_needed, line.instructions) == ("qty 21 capsule", True, ("after-food",))
+    assert 0.9 < line.confidence < 1
+
+
+def test_what_a_line_does_not_say_is_left_out():
+    _, line = only_line("Tab. Atenolol")
+    said = (line.strength, line.frequency, line.duration_days, line.route, line.quantity, line.as_needed)
+    assert said == (None, None, None, None, None, False)
+    assert line.instructions == ()
+
+
+def test_two_lines_below_a_medicine_may_speak_of_it_but_advice_and_private_lines_do_not():
+    _, line = only_line("Tab. Amoxicillin 500 mg", "1+1+1 x 7 days", "after food")
+    assert (line.frequency.text, line.duration_days, line.instructions) == ("1+1+1", 7, ("after-food",))
+    _, line = only_line("Tab. Amoxicillin 500 mg bd", "Rest for three days")
+    assert line.duration_days is None
+    _, line = only_line("Tab. Amoxicillin 500 mg bd", "Age: 7 days")
+    assert line.duration_days is None
+
+
+def test_a_form_one_letter_off_leads_a_name_that_the_lexicon_knows_alone():
+    assert only_line("Tob. Atenolol 50 mg")[1].form == "tablet"
+    assert understand(words_of("Tob. Qwxyz"), LEXICON).lines == ()
+
+
+@pytest.mark.parametrize(
+    "dose", ["Take one tablet three times daily", "Take ONE capsule nightly for 7 days", "1 tab PO"]
 )
-def test_a_duration_is_counted_in_days(text, days):
-    assert find_duration_days(text) == days
+def test_a_count_of_pieces_below_a_medicine_leads_no_other(dose):
+    only_line("Atenolol 50 mg tablets", dose)
+
+
+@pytest.mark.parametrize(
+    ("read", "meant"),
+    [("1+/+1", "1+1+1"), ("0+(+0", "0+1+0"), ("D+0+1", "0+0+1"), ("1/2", "1/2"), ("5 l/min", "5 l/min"),
+     ("10000lu", "10000IU"), ("10000 IV", "10000 IV"), ("51u", "51u"), ("I g IV", "1 g IV"), ("ql2h", "q12h"),
+     ("1+0+1-1 week", "1+0+1 - 1 week"), ("1-0-1", "1-0-1"), ("2. Smg", "2.5mg"), ("2. Tab", "2. Tab")],
+)  # fmt: skip
+def test_strokes_are_digits_between_plus_signs_alone(read, meant):
+    assert repair_digits(read) == meant
+
+
+def test_a_hospital_ends_where_a_doctor_or_an_address_begins():
+    def hospital(line):
+        return understand(words_of(line, "Tab. Atenolol 50 mg"), LEXICON).hospital
+
+    assert hospital("Lakeview Hospital Dr. Karim Mehta") == "Lakeview Hospital"
+    assert hospital("Lakeview Hospital desk@lakeview.org") == "Lakeview Hospital"
+    assert hospital("Lakeview Hospital www.lakeview.org") == "Lakeview Hospital"
+    assert hospital("Hospital Road") is None
+
+
+@pytest.mark.parametrize("dose", ["1 drop both eyes", "2 drops each nostril", "1 drop nightly"])
+def test_how_much_to_take_is_no_second_medicine(dose):
+    assert only_line(f"Drops Timoptic 0.5 % {dose} bd")[1].frequency.text == "bd"
+
+
+def test_free_text_of_the_page_never_comes_into_a_line():
+    _, line = only_line("Tab. Atenolol 50 mg od tell Mrs Novak at 555-0100 after food")
+    assert not any(secret in repr(line) for secret in ("Novak", "555", "tell"))
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=12), max_size=12))

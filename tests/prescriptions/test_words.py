@@ -5,8 +5,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from prescriptions.box import Box
-from prescriptions.duplicates import sort_out_duplicates
-from prescriptions.page import page_of
 from prescriptions.readers import make_reader
 from prescriptions.word_split import ReadLine, ink_of, words_of
 from prescriptions.words import decode_png, encode_png
@@ -89,17 +87,6 @@ def test_no_text_and_no_count_of_characters_breaks_the_split(text, places):
     line = ReadLine(text, Box(3, 2, 150, 30), tuple(float(5 + 3 * place) for place in range(places)), (0.5,))
     words = words_of([line], blocks((20, 60), (90, 140)))
     assert sum(len(word.text) for word in words) == sum(not character.isspace() for character in text)
-
-
-def test_pages_with_the_same_pixels_are_told_apart_from_new_ones():
-    one, again, other = (page_of(np.full((4, 4), level, np.uint8)) for level in (7, 7, 8))
-    known = page_of(np.full((5, 4), 7, np.uint8))
-    found = sort_out_duplicates([one, again, other, known], {known.digest})
-    assert [page.digest for page in found.new] == [one.digest, other.digest]
-    assert [(repeated.page, repeated.reason) for repeated in found.repeated] == [
-        (again, "same-pixels"),
-        (known, "same-pixels"),
-    ]
 
 
 def test_a_reader_that_does_not_exist_is_a_config_error():
