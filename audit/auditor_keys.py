@@ -12,6 +12,7 @@ from gateways.data_folder import store_error, write_atomically
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.key_ring.keystore import KeyRing
 from protocol.identifiers import AccountAddress, Digest, LineageId
+from protocol.joining import auditor_fingerprint
 from protocol.ledger_calls import DeclareAuditorKeyUse
 from protocol.ledger_events import AuditorKeyUsed
 from protocol.recipient_keys import RecipientPrivateKey, public_key_digest
@@ -30,6 +31,11 @@ class NewAuditorKey:
     public_key_file: Path
     """1,216 bytes: what ``key_cid`` on chain will name."""
     keystore: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """To be read to the governor over the phone; it covers the key and the account."""
+        return auditor_fingerprint(self.account, self.key_digest)
 
 
 def make_auditor_key(folder: Path, passphrase: bytes) -> NewAuditorKey:

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from audit.auditor_keys import AuditorKeys, make_auditor_key, open_auditor_keys, uses_to_declare
+from audit.auditor_keys import KEYSTORE_NAME, AuditorKeys, make_auditor_key, open_auditor_keys, uses_to_declare
 from audit.availability import check_availability, named_contents
 from audit.chain_walk import walk_chain
 from audit.connections import ChainOptions, IPFSOptions, all_events, connect_ledger, open_stores
@@ -23,17 +23,19 @@ from audit.names import Names, read_names
 from audit.pieces import FetchLimits
 from audit.replay import ReplayOptions, Step, replay
 from audit.report import replay_json, replay_lines, troubles
+from audit.site_command import site_command
 from audit.tables import availability_json, availability_table, output, trail_table
 from audit.trail import parse_filter, parse_lineage, trail
-from gateways.key_ring.passphrase import read_passphrase
+from gateways.key_ring import KeyRing, read_new_passphrase, read_passphrase
+from gateways.key_ring.passphrase import after_change
 from protocol.canonical_json import JSONValue
 from protocol.errors import AuditError, ConfigError
-from protocol.joining import fingerprint
 from protocol.ledger_events import LocatedEvent
 from protocol.ports import Ledger
 
 logger = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, help="Inspect the trail, replay it, and see what is still there.")
+app.command("site")(site_command)
 
 DeploymentFile = Annotated[Path, typer.Option("--deployment", help="The consortium's deployment file.")]
 RPCURL = Annotated[str, typer.Option("--rpc", help="RPC endpoint of the chain.")]
@@ -181,14 +183,16 @@ def keygen_command(
     as_json: AsJSON = False,
 ) -> None:
     """Make the auditor's key of the next epoch, and on first use the keystore and the account."""
-    made = make_auditor_key(out, read_passphrase(passphrase_file, "passphrase of the auditor's keystore: "))
+    # Typed twice for a keystore that is about to be made: a slip would lose every key that comes into it.
+    read = read_passphrase if (out / KEYSTORE_NAME).exists() else read_new_passphrase
+    made = make_auditor_key(out, read(passphrase_file, "passphrase of the auditor's keystore: "))
     if as_json:
         _print_json(
             [
                 {
                     "account": str(made.account),
                     "key_digest": str(made.key_digest),
-                    "fingerprint": fingerprint(made.key_digest),
+                    "fingerprint": made.fingerprint,
                     "public_key_file": str(made.public_key_file),
                     "keystore": str(made.keystore),
                 }
@@ -197,9 +201,24 @@ def keygen_command(
         return
     typer.echo(f"account          {made.account}")
     typer.echo(f"key digest       {made.key_digest}")
-    typer.echo(f"fingerprint      {fingerprint(made.key_digest)}")
+    typer.echo(f"fingerprint      {made.fingerprint}")
     typer.echo(f"public key file  {made.public_key_file}")
-    typer.echo("give the account and the public key file to the governor; keep the keystore offline", err=True)
+    typer.echo("give the account and the public key file to the governor, and read the fingerprint aloud", err=True)
+    typer.echo("keep the keystore offline", err=True)
+
+
+@app.command("passphrase")
+def passphrase_command(
+    keystore: Annotated[Path, typer.Argument(help="The auditor's keystore.")],
+    passphrase_file: PassphraseFile = None,
+    new_passphrase_file: Annotated[
+        Path | None, typer.Option("--new-passphrase-file", help="A 0600 file; else a prompt asks.")
+    ] = None,
+) -> None:
+    """Change the passphrase of the auditor's keystore."""
+    key_ring = KeyRing.open(keystore, read_passphrase(passphrase_file, "passphrase of the auditor's keystore: "))
+    key_ring.change_passphrase(read_new_passphrase(new_passphrase_file, "new passphrase: "))
+    typer.echo(after_change(None), err=True)
 
 
 def _ipfs(urls: str | None, swarm_key: Path | None, peers: list[str] | None) -> IPFSOptions:

@@ -60,10 +60,14 @@ def read_names(file: Path | None, slugs: Iterable[str]) -> Names:
 def _read_tables(file: Path) -> dict[str, dict[str, object]]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the directory file {file} cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"the directory file {file} is no TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"the directory file {file} cannot be read ({error.strerror})", hint="check the path"
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"the directory file {file} is no TOML: {error}", hint="see docs/auditing.md for how it is written"
+        ) from error
     for name, table in tables.items():
         if name not in _TABLES or not isinstance(table, dict):
             raise ConfigError(f"{file}: {name} is not one of the tables {', '.join(_TABLES)}")

@@ -7,7 +7,6 @@ The chain is told by the daemon, which reads ``pending_withdrawals``.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateways.key_ring.accounts import create_account, open_account
+from gateways.key_ring.accounts import open_account
+from node.consent_grant import STAFF_NAME, Grant, PatientProof, StaffProof
 from node.local_store import Transaction, check_patient
-from node.proposal import nfc
+from node.second_factor import CodeRefused, CodeTaken
+from node.store_evidence import add_form
 from node.store_receipts import (
     PendingWithdrawal,
     StoredReceipt,
@@ -25,19 +26,21 @@ from node.store_receipts import (
     erase_patient,
     receipts,
     receipts_in_force,
+    receipts_of,
     set_published,
     unpublished_withdrawals,
     withdraw_receipts,
 )
+from node.store_second_factor import take_patient_code, take_staff_code
 from node.store_tables import Patient
-from protocol.consent import DUO_PURPOSES, ConsentEntry, ConsentReceipt, Method, SignedReceipt, sign_receipt
+from protocol.consent import ConsentEntry, SignedReceipt, sign_receipt
+from protocol.consent_factor import NO_SECOND_FACTOR, PatientCode, SecondFactor, StaffCodeAndForm, consent_form_digest
 from protocol.errors import ConfigError, ConsentError
-from protocol.identifiers import AccountAddress, Digest, SiteId, TxHash
+from protocol.identifiers import AccountAddress, SiteId, TxHash
 
 if TYPE_CHECKING:
     from gateways.key_ring import KeyRing
     from node.local_store import LocalStore
-    from node.notice import Notice
     from node.sealed_files import SealedFiles
     from protocol.ports import ChainIdentity
 
@@ -45,29 +48,6 @@ logger = structlog.get_logger(__name__)
 
 WITNESS_PREFIX = "witness/"
 SALT_BYTES = 32
-DAY_SECONDS = 24 * 3600
-MAX_VALIDITY_DAYS = 3653
-DEFAULT_PURPOSES = ("DUO:0000006",)
-TRAINING_PURPOSES = frozenset({"DUO:0000006", "DUO:0000042"})
-"""Under these a word may train. Clinical care use alone lets the site read a page, not learn from it."""
-_WITNESS_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What happened at the desk."""
-
-    patient: str
-    """The site's own identifier."""
-    purposes: tuple[str, ...]
-    """DUO codes."""
-    notice: Notice
-    method: Method
-    asked_by: str
-    """The staff member who asked."""
-    witness: str
-    """The staff member who was present and signs, by the name of their key."""
-    validity_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,51 +70,50 @@ class ConsentDesk:
         key_ring: Holds the witnesses' keys.
         identity: The deployment that signatures are bound to.
         site_id: The site.
+        second_factor_required: Whether a witness alone is not enough.
     """
 
-    def __init__(self, store: LocalStore, key_ring: KeyRing, identity: ChainIdentity, site_id: SiteId) -> None:
+    def __init__(
+        self,
+        store: LocalStore,
+        key_ring: KeyRing,
+        identity: ChainIdentity,
+        site_id: SiteId,
+        *,
+        second_factor_required: bool = False,
+    ) -> None:
         self._store = store
         self._key_ring = key_ring
         self._identity = identity
         self._site_id = site_id
+        self._second_factor_required = second_factor_required
 
     def grant(self, grant: Grant, now: int) -> SignedReceipt:
         """Signs and keeps a receipt; it is on disk on return.
+
+        A one-time code is marked as used in the transaction that keeps the receipt.
 
         Args:
             grant: What was agreed to.
             now: Seconds since 1970.
 
         Raises:
-            ConfigError: A purpose, name, identifier or duration that a receipt cannot hold.
-            KeyRingError: The witness has no key.
+            ConfigError: A code of other than six digits, or a witness who has no key.
+            ConsentError: The second factor is missing, wrong, used before or locked.
         """
-        purposes = tuple(sorted(set(grant.purposes)))
-        if not purposes or set(purposes) - DUO_PURPOSES.keys():
-            raise ConfigError("a consent names known purposes", hint=f"use some of {', '.join(sorted(DUO_PURPOSES))}")
-        if not 1 <= grant.validity_days <= MAX_VALIDITY_DAYS:
-            raise ConfigError(f"a consent lasts 1 to {MAX_VALIDITY_DAYS} days")
-        asked_by = nfc(grant.asked_by.strip())
-        if not asked_by:
-            raise ConfigError("a consent names who asked for it", hint="give --asked-by")
-        account = open_account(self._key_ring, witness_key(grant.witness))
-        receipt = ConsentReceipt(
-            receipt_id=Digest(os.urandom(Digest.length)),
-            site_id=self._site_id,
-            patient=check_patient(grant.patient),
-            purposes=purposes,
-            language=grant.notice.language,
-            notice_digest=grant.notice.digest,
-            notice_version=grant.notice.version,
-            method=grant.method,
-            asked_by=asked_by,
-            witness=AccountAddress.from_hex(account.address),
-            granted_at=now,
-            expires_at=now + grant.validity_days * DAY_SECONDS,
-        )
-        signed = sign_receipt(receipt, bytes(account.key), self._identity)
+        account = open_account(self._key_ring, known_witness(self._key_ring, grant.witness))
+        signer = AccountAddress.from_hex(account.address)
         with self._store.write() as transaction:
-            add_receipt(transaction, ConsentEntry(signed, os.urandom(SALT_BYTES)))
+            factor = self._second_factor(transaction, grant, now)
+            if not isinstance(factor, CodeRefused):
+                receipt = grant.receipt(self._site_id, signer, factor, now)
+                signed = sign_receipt(receipt, bytes(account.key), self._identity)
+                add_receipt(transaction, ConsentEntry(signed, os.urandom(SALT_BYTES)))
+                if isinstance(grant.proof, StaffProof):
+                    add_form(transaction, receipt.receipt_id, receipt.patient, grant.proof.form)
+        if isinstance(factor, CodeRefused):
+            # Raised only now: the wrong code is counted by the transaction that has ended.
+            raise ConsentError(factor.what, hint=factor.hint)
         logger.info("consent.granted", expires_at=receipt.expires_at)
         return signed
 
@@ -173,19 +152,34 @@ class ConsentDesk:
         logger.info("consent.patient_erased", words=len(gone.word_ids), log_emptied=emptied)
         return Erasure(gone.word_ids, len(gone.original_ids) + len(gone.quarantine_ids), emptied)
 
-    def receipts(self) -> tuple[StoredReceipt, ...]:
-        """Every receipt, oldest first."""
-        with self._store.read() as transaction:
-            return receipts(transaction)
-
-    def add_witness(self, name: str) -> AccountAddress:
-        """Makes a signing key for a staff member; the site's key document must list its account.
+    def receipts(self, patient: str | None = None) -> tuple[StoredReceipt, ...]:
+        """Every receipt, or those of one patient, oldest first.
 
         Raises:
-            ConfigError: Not a name for a key.
-            KeyRingError: There is a key of this name.
+            ConsentError: There is no such patient.
         """
-        return create_account(self._key_ring, witness_key(name))
+        with self._store.read() as transaction:
+            if patient is None:
+                return receipts(transaction)
+            return receipts_of(transaction, _patient_row(transaction, patient).id)
+
+    def _second_factor(self, transaction: Transaction, grant: Grant, now: int) -> SecondFactor | CodeRefused:
+        match grant.proof:
+            case PatientProof(code):
+                tried = take_patient_code(transaction, check_patient(grant.patient), code, now)
+                return PatientCode(tried.counter) if isinstance(tried, CodeTaken) else tried
+            case StaffProof(staff, code, form):
+                tried = take_staff_code(transaction, staff, code, now)
+                if isinstance(tried, CodeRefused):
+                    return tried
+                return StaffCodeAndForm(staff, tried.counter, consent_form_digest(form))
+            case None:
+                if self._second_factor_required:
+                    raise ConsentError(
+                        "this site takes no consent without a second factor",
+                        hint="give --code, or --staff-code and --form",
+                    )
+                return NO_SECOND_FACTOR
 
 
 def consent_entries(store: LocalStore, now: int) -> tuple[ConsentEntry, ...]:
@@ -228,11 +222,23 @@ def witness_key(name: str) -> str:
     Raises:
         ConfigError: Not a name: lower-case letters, digits, dots, hyphens and underscores.
     """
-    if not _WITNESS_NAME.fullmatch(name):
+    if not STAFF_NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} is no witness name", hint="use lower-case letters, digits, dots, hyphens and underscores"
         )
     return WITNESS_PREFIX + name
+
+
+def known_witness(key_ring: KeyRing, name: str) -> str:
+    """The name of a witness's key that the key ring holds.
+
+    Raises:
+        ConfigError: Not a name, or nobody of this name has a key.
+    """
+    key = witness_key(name)
+    if key not in key_ring.names():
+        raise ConfigError(f"{name} is no witness here", hint=f"fedrx node witness add {name} makes one")
+    return key
 
 
 def day_of(timestamp: int) -> str:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 from gateways.chain_follower import ChainFollower
+from gateways.outbox import Outbox
 from node.consent_desk import consent_entries, earliest_expiry, mark_withdrawals_published, pending_withdrawals
-from node.outbox import Outbox
 from node.published_trees import keep_tree
 from node.sent import SentLog
 from node.site import AUDIT_KEY, Site
 from protocol.consent import ConsentEntry, consent_tree
+from protocol.consent_counts import counts_by_giver
 from protocol.errors import ConsentError, StoreLockedError
 from protocol.history import ConsentView, History, RoundView
 from protocol.identifiers import Digest, TxHash
@@ -162,11 +163,18 @@ class ConsentPublisher:
         tree = consent_tree(entries, self._audit_key)
         root = tree.root
         keep_tree(self._journal, tree)
-        valid_until = earliest_expiry(entries) or 0
+        counts = counts_by_giver(entries)
+        call = PublishConsentRoot(
+            root=root,
+            valid_until=earliest_expiry(entries) or 0,
+            patients=counts.patients,
+            guardians=counts.guardians,
+            waivers=counts.waivers,
+        )
         latest = history.consents.get(self._site_id, ConsentView()).latest_version
         # Before it is sent: a root in a block whose receipts nobody knows could not be trained under.
         self._journal.record(f"consent-root/{root.hex()}", sorted(item.hex() for item in _ids(entries)))
-        receipt = self._outbox.send(f"consent-root/{latest + 1}", PublishConsentRoot(root, valid_until))
+        receipt = self._outbox.send(f"consent-root/{latest + 1}", call)
         if receipt is not None:
             logger.info("consent.root_published", version=latest + 1, tx=str(receipt.tx_hash))
         return receipt is not None

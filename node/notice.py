@@ -30,19 +30,28 @@ class Notice:
         return digest_of("consent-notice", self.text.encode("utf-8"))
 
 
+def shipped_languages() -> tuple[str, ...]:
+    """Language tags of the notices that come with the package, sorted."""
+    files = (resources.files("node") / "notices").iterdir()
+    return tuple(sorted(file.name.removesuffix(".txt") for file in files if file.name.endswith(".txt")))
+
+
 def shipped_notice(language: str) -> Notice:
-    """The notice that comes with the package.
+    """The notice that comes with the package; the one in ``bn`` serves for ``bn-BD`` too and says that it is ``bn``.
 
     Raises:
         ConfigError: There is none in this language.
     """
     _check_language(language)
-    file = resources.files("node") / "notices" / f"{language}.txt"
-    if not file.is_file():
+    shipped = shipped_languages()
+    known = next((tag for tag in (language, language.split("-", 1)[0]) if tag in shipped), None)
+    if known is None:
         raise ConfigError(
-            f"no notice in {language!r} comes with this software", hint="translate the English one and give its file"
+            f"no notice in {language!r} comes with this software, only {', '.join(shipped)}",
+            hint="translate the English one and give its file",
         )
-    return _notice_of(file.read_bytes(), language, f"the notice in {language}")
+    file = resources.files("node") / "notices" / f"{known}.txt"
+    return _notice_of(file.read_bytes(), known, f"the notice in {known}")
 
 
 def load_notice(path: Path, language: str) -> Notice:
@@ -57,14 +66,14 @@ def load_notice(path: Path, language: str) -> Notice:
             raise ConfigError(f"the notice {path} is over {MAX_NOTICE_BYTES} bytes", hint="one page is enough")
         return _notice_of(path.read_bytes(), language, f"the notice {path}")
     except OSError as error:
-        raise ConfigError(f"the notice {path} cannot be read ({error.strerror})") from error
+        raise ConfigError(f"the notice {path} cannot be read ({error.strerror})", hint="check the path") from error
 
 
 def _notice_of(data: bytes, language: str, what: str) -> Notice:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{what} is not UTF-8") from error
+        raise ConfigError(f"{what} is not UTF-8", hint="save it as UTF-8") from error
     version = _VERSION.fullmatch(text.split("\n", 1)[0].rstrip("\r"))
     if version is None:
         raise ConfigError(f"{what} has no version", hint="its first line is, for example, Version: 1")

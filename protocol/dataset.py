@@ -32,8 +32,24 @@ class TrainingSample:
     def leaf(self, audit_key: bytes) -> Leaf:
         """The sample's leaf."""
         receipt_key = leaf_key(audit_key, CONSENT_DOMAIN, self.receipt_id)
-        value = digest_of("sample-leaf", self.salt, self.content_digest, receipt_key)
-        return Leaf(leaf_key(audit_key, SAMPLE_DOMAIN, self.sample_id), value)
+        value = sample_leaf_value(self.salt, self.content_digest, receipt_key)
+        return Leaf(sample_key(audit_key, self.sample_id), value)
+
+
+def sample_key(audit_key: bytes, sample_id: bytes) -> Digest:
+    """The key of a sample's leaf, the same in every dataset tree of the site."""
+    return leaf_key(audit_key, SAMPLE_DOMAIN, sample_id)
+
+
+def sample_leaf_value(salt: bytes, content_digest: Digest, receipt_key: Digest) -> Digest:
+    """What stands under a sample's key in a dataset tree.
+
+    Args:
+        salt: 32 random bytes.
+        content_digest: Of the crop and its label.
+        receipt_key: Key of the leaf of the consent receipt under which the sample is used.
+    """
+    return digest_of("sample-leaf", salt, content_digest, receipt_key)
 
 
 def dataset_tree(samples: Iterable[TrainingSample], audit_key: bytes) -> MerkleTree:

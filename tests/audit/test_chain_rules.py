@@ -90,6 +90,7 @@ CASES = {
         "epoch 9 was declared",
     ),
     "a consent root's version": (changed(ev.ConsentRootPublished, version=2), "version 2, not 1"),
+    "a consent root over nobody": (changed(ev.ConsentRootPublished, patients=0), "over no receipt"),
     "a consent root that had expired": (changed(ev.ConsentRootPublished, valid_until=5), "had expired"),
     "a consent root of a suspended site": (
         inserted(lambda n: ev.SiteSuspended(n.sites[0].site_id), ev.ConsentRootPublished),
@@ -115,6 +116,7 @@ CASES = {
     ),
     "minAccepted below the floor": (changed(ev.RoundOpened, min_accepted=2), "needs 2 of them"),
     "the deadline": (changed(ev.RoundOpened, deadline=5), "not in order"),
+    "an attest-by beyond every patience": (changed(ev.RoundOpened, attest_by=2**64 - 1), "more than 90 days"),
     "an unknown set": (changed(ev.RoundOpened, aggregator_set_version=4), "another aggregator set"),
     "an opener outside of the set": (changed(ev.RoundOpened, aggregator_id=digest_of("x")), "outside of the set"),
     "a selection of nobody": (changed(ev.RoundOpened, selected=(0b111111,)), "not admitted"),

@@ -19,8 +19,9 @@ from audit.commands import app
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
 from protocol.deployment import encode_deployment
-from protocol.errors import FederationError
-from protocol.identifiers import digest_of
+from protocol.errors import FederationError, WrongPassphraseError
+from protocol.identifiers import AccountAddress, Digest, digest_of
+from protocol.joining import auditor_fingerprint
 from protocol.result import encode_verdicts, make_verdicts, verdicts_root
 from protocol.verdicts import VerdictCode
 from tests.aggregator.network import Network
@@ -47,7 +48,7 @@ def command(*arguments: str) -> Answer:
 
 
 def process(*arguments: str) -> Answer:
-    line = [sys.executable, "-m", "audit", *arguments]
+    line = [sys.executable, "-m", "fedrx", "audit", *arguments]
     done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
     return Answer(done.returncode, done.stdout, done.stderr)
 
@@ -176,10 +177,26 @@ def test_keygen_prints_what_the_governor_needs(tmp_path: Path) -> None:
     made = json.loads(command(*arguments, "--json").stdout)
     assert Path(made["public_key_file"]).stat().st_size == 1216
     assert made["account"] in command(*arguments).stdout
+    said = auditor_fingerprint(AccountAddress.from_hex(made["account"]), Digest.from_hex(made["key_digest"]))
+    assert made["fingerprint"] == said
     words.chmod(0o644)
     refused = command(*arguments)
     assert refused.code == 2
     assert "chmod 600" in refused.stderr
+
+
+def test_the_auditors_passphrase_is_changed_and_every_key_stays(tmp_path: Path) -> None:
+    files = []
+    for name, content in (("old", PASSPHRASE), ("new", b"other words")):
+        files.append(tmp_path / name)
+        files[-1].touch(mode=0o600)
+        files[-1].write_bytes(content)
+    old, new = map(str, files)
+    made = json.loads(command("keygen", "--out", str(tmp_path), "--passphrase-file", old, "--json").stdout)
+    words = ["passphrase", made["keystore"], "--passphrase-file", old, "--new-passphrase-file", new]
+    assert command(*words).code == 0
+    assert command(*words).code == WrongPassphraseError.exit_code
+    assert len(open_auditor_keys(Path(made["keystore"]), b"other words").keys) == 1
 
 
 def test_mistakes_of_the_operator_are_one_line_and_exit_2(tmp_path: Path) -> None:
@@ -191,7 +208,7 @@ def test_mistakes_of_the_operator_are_one_line_and_exit_2(tmp_path: Path) -> Non
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_module_runs_as_a_process_and_turns_a_failure_into_its_exit_code(tmp_path: Path) -> None:
+def test_the_process_turns_a_failure_into_its_exit_code(tmp_path: Path) -> None:
     done = process("trail", "--deployment", str(tmp_path / "none.json"), "--rpc", "http://127.0.0.1:9")
     assert (done.code, done.stdout) == (2, "")
-    assert done.stderr.startswith("fedrx audit: the deployment file")
+    assert done.stderr.startswith("error there is no deployment file")

@@ -72,6 +72,15 @@ def test_a_refusal_is_said_in_words() -> None:
     )
 
 
+def test_a_consent_root_says_who_gave_its_receipts() -> None:
+    event = dataclasses.replace(sample(ev.ConsentRootPublished), patients=12, guardians=1, waivers=0)
+    (row,) = trail([located(event)], TrailFilter(), NAMES)
+    assert row.sentence == (
+        "site site-0 published consent root 3 (receipts: 12 from patients, 1 from guardians, 0 by ethics waiver), "
+        "valid until 1970-01-01 00:00:03Z"
+    )
+
+
 def test_rows_are_filtered_by_site_round_lineage_and_kind() -> None:
     events = logs_of(honest_network(rounds=2))
     everything = list(trail(events, TrailFilter(), NAMES))

@@ -196,7 +196,7 @@ class Network:
         root = digest_of("test-consent-root", site.site_id, bytes([version]))
         self.consent_roots[site.site_id, version] = root
         until = self.now + CONSENT_SECONDS if valid_until is None else valid_until
-        self.emit(ev.ConsentRootPublished(site.site_id, version, root, until))
+        self.emit(ev.ConsentRootPublished(site.site_id, version, root, until, 1, 0, 0))
         return version
 
     def withdraw(self, site: Site) -> ev.Position:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import date
 
 import pytest
 from eth_account import Account
 
 from protocol.canonical_json import encode
-from protocol.consent import (
+from protocol.consent import ConsentEntry, SignedReceipt, consent_tree, sign_receipt, verify_receipt
+from protocol.consent_counts import ConsentCounts, counts_by_giver
+from protocol.consent_factor import NO_SECOND_FACTOR, PatientCode, StaffCodeAndForm
+from protocol.consent_receipt import (
+    BY_PATIENT,
     DUO_PURPOSES,
-    ConsentEntry,
+    RELATIONS,
+    ByGuardian,
+    ByWaiver,
     ConsentReceipt,
-    SignedReceipt,
-    consent_tree,
     encode_receipt,
     parse_receipt,
-    sign_receipt,
-    verify_receipt,
+    purposes_allowing,
 )
 from protocol.dataset import TrainingSample, dataset_tree, sample_content_digest
 from protocol.errors import ConsentError, MalformedError
@@ -47,12 +51,70 @@ RECEIPT = ConsentReceipt(
     witness=account(KEY),
     granted_at=1_700_000_000,
     expires_at=1_800_000_000,
+    second_factor=PatientCode(56_666_666),
 )
+WAIVER = ByWaiver(Digest(b"\x34" * 32), date(2023, 11, 14))
 WITNESSES = frozenset({account(KEY)})
 
 
-def test_a_receipt_comes_back_from_its_bytes():
-    assert parse_receipt(encode_receipt(RECEIPT)) == RECEIPT
+FACTORS = (NO_SECOND_FACTOR, PatientCode(0), StaffCodeAndForm("sister.akter", 56_666_666, Digest(b"\x35" * 32)))
+GIVERS = (BY_PATIENT, *(ByGuardian(relation) for relation in RELATIONS))
+
+
+def receipt_by(giver, factor=NO_SECOND_FACTOR) -> ConsentReceipt:
+    method = "ethics-decision" if isinstance(giver, ByWaiver) else "signed-form"
+    return dataclasses.replace(RECEIPT, giver=giver, second_factor=factor, method=method)
+
+
+@pytest.mark.parametrize("factor", FACTORS, ids=lambda factor: type(factor).__name__)
+@pytest.mark.parametrize("giver", [*GIVERS, WAIVER], ids=str)
+def test_a_receipt_comes_back_from_its_bytes(giver, factor):
+    if isinstance(giver, ByWaiver) and isinstance(factor, PatientCode):
+        with pytest.raises(MalformedError):
+            receipt_by(giver, factor)
+        return
+    receipt = receipt_by(giver, factor)
+    assert parse_receipt(encode_receipt(receipt)) == receipt
+
+
+def test_a_receipt_says_who_gave_it_and_names_nobody():
+    assert [receipt_by(giver).given_by for giver in (BY_PATIENT, ByGuardian("parent"), WAIVER)] == [
+        "patient",
+        "guardian",
+        "waiver",
+    ]
+    event = json.loads(encode_receipt(receipt_by(ByGuardian("parent"))))["event"]
+    assert event["given_by"] == {"kind": "guardian", "relation": "parent"}
+
+
+def test_the_trail_counts_receipts_by_who_gave_them():
+    givers = (BY_PATIENT, ByGuardian("sibling"), WAIVER, WAIVER, BY_PATIENT, BY_PATIENT)
+    entries = [ConsentEntry(SignedReceipt(receipt_by(giver), bytes(65)), bytes(32)) for giver in givers]
+    assert counts_by_giver(entries) == ConsentCounts(patients=3, guardians=1, waivers=2)
+    assert counts_by_giver([]) == ConsentCounts(0, 0, 0)
+
+
+def test_a_waiver_rests_on_a_decision_that_was_made_before_it():
+    for decided_on in (date(2023, 11, 14), date(2023, 11, 15)):
+        assert receipt_by(ByWaiver(Digest(b"\x34" * 32), decided_on)).given_by == "waiver"
+    with pytest.raises(MalformedError):
+        receipt_by(ByWaiver(Digest(b"\x34" * 32), date(2023, 11, 17)))
+
+
+@pytest.mark.parametrize("change", [{"method": "ethics-decision"}, {"giver": WAIVER}])
+def test_an_ethics_decision_and_a_waiver_belong_together(change):
+    with pytest.raises(MalformedError):
+        dataclasses.replace(RECEIPT, second_factor=NO_SECOND_FACTOR, **change)
+
+
+def test_research_in_general_covers_medical_research_and_not_the_other_way_round():
+    medical, general, care = "DUO:0000006", "DUO:0000042", "DUO:0000043"
+    covers = {
+        (given, use) for given in DUO_PURPOSES for use in DUO_PURPOSES
+        if dataclasses.replace(RECEIPT, purposes=(given,)).covers(use)
+    }  # fmt: skip
+    assert covers == {(medical, medical), (general, general), (general, medical), (care, care)}
+    assert purposes_allowing(medical) == [medical, general]
 
 
 def test_a_witness_signs_and_anyone_verifies():
@@ -90,6 +152,8 @@ def test_a_signature_for_another_deployment_is_refused(change):
         {"site_id": site_id_of("other")},
         {"notice_digest": Digest(b"\x33" * 32)},
         {"asked_by": "Nurse B"},
+        {"giver": ByGuardian("parent")},
+        {"second_factor": PatientCode(56_666_667)},
         {"witness": account(OTHER_KEY)},
     ],
     ids=lambda change: next(iter(change)),
@@ -161,6 +225,20 @@ def changed(path: str, value) -> bytes:
         ("event.granted_at", -1),
         ("event.expires_at", "1800000000"),
         ("event.witness", "11" * 19),
+        ("event.given_by", "patient"),
+        ("event.given_by", {"kind": "patient", "name": "Salma"}),
+        ("event.given_by", {"kind": "guardian", "relation": "neighbour"}),
+        ("event.given_by", {"kind": "waiver", "decision_digest": "34" * 32, "decided_on": "14.11.2023"}),
+        ("event.given_by", {"kind": "waiver", "decision_digest": "34" * 32, "decided_on": "20231114"}),
+        ("event.given_by", {"kind": "nobody"}),
+        ("event.second_factor", None),
+        ("event.second_factor", {"kind": "patient-totp"}),
+        ("event.second_factor", {"kind": "patient-totp", "counter": -1}),
+        ("event.second_factor", {"kind": "none", "counter": 1}),
+        (
+            "event.second_factor",
+            {"kind": "staff-totp-and-form", "staff": "Sister Akter", "counter": 1, "form_digest": "35" * 32},
+        ),
         ("processing.purposes", []),
         ("processing.pii_categories", ["everything"]),
         ("processing.operations", ["sale"]),

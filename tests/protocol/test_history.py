@@ -10,7 +10,7 @@ import pytest
 from protocol import ledger_events as ev
 from protocol.errors import MalformedError, VerificationError
 from protocol.history import History
-from protocol.identifiers import Digest, LineageId, RoundId, digest_of
+from protocol.identifiers import AccountAddress, Digest, LineageId, RoundId, digest_of
 from protocol.round import RoundState
 from protocol.verdicts import VerdictCode
 from tests.protocol.builders import Network, account_of
@@ -222,6 +222,15 @@ def test_membership_questions_have_answers(network):
     assert History().auditor_key is None
     assert network.view.registration_of(network.sites[0].site_id) is None
     assert network.view.round_id == network.round_id
+
+
+def test_the_governor_is_the_newest(network):
+    first, second = account_of("first"), account_of("second")
+    network.emit(ev.GovernorChanged(AccountAddress.zero(), first))
+    assert network.history.governor == first
+    network.emit(ev.GovernorChanged(first, second))
+    assert network.history.governor == second
+    assert History().governor is None
 
 
 def test_positions_are_ordered_by_block_then_log():

@@ -18,6 +18,7 @@ from protocol.joining import (
     Invitation,
     KeyDocument,
     audit_key_commitment,
+    auditor_fingerprint,
     encode_invitation,
     encode_key_document,
     fingerprint,
@@ -43,6 +44,7 @@ DEPLOYMENT = Deployment(
 INVITATION = Invitation(
     site="dhaka-general",
     deployment=DEPLOYMENT,
+    governor=DEPLOYMENT.governor,
     rpc_url="http://127.0.0.1:8545",
     lineages=("easyocr-last-conv",),
     swarm_key="/key/swarm/psk/1.0.0/\n/base16/\n" + "ab" * 32,
@@ -68,7 +70,9 @@ def test_an_invitation_that_the_governor_did_not_sign_is_malformed():
 
 @pytest.mark.parametrize("now", [NOW + 100, NOW + 101])
 def test_an_expired_invitation_is_malformed(now):
-    with pytest.raises(MalformedError, match="expired"):
+    with pytest.raises(
+        MalformedError, match=r"expired: it was good until \d{4}-\d\d-\d\d .* this machine's clock says \d{4}-"
+    ):
         parse_invitation(encode_invitation(INVITATION, GOVERNOR), now=now)
 
 
@@ -78,7 +82,14 @@ def test_the_signature_covers_every_field(field):
     other = json.loads(
         encode_invitation(
             Invitation(
-                "other", dataclasses.replace(DEPLOYMENT, chain_id=1), "http://evil", ("x",), "other", ("y",), NOW + 999
+                "other",
+                dataclasses.replace(DEPLOYMENT, chain_id=1),
+                AccountAddress.from_hex(Account.from_key(MALLORY).address),
+                "http://evil",
+                ("x",),
+                "other",
+                ("y",),
+                NOW + 999,
             ),
             MALLORY,
         )
@@ -158,3 +169,10 @@ def test_a_fingerprint_is_five_groups_of_five_digits():
     assert text.replace(" ", "").isdigit()
     assert fingerprint(Digest(bytes(31) + b"\x01")) == "00000 00000 00000 00000 00001"
     assert fingerprint(Digest.zero()) != text
+
+
+def test_an_auditors_fingerprint_covers_the_account_and_the_key():
+    account, digest = AccountAddress(b"\x01" * 20), Digest(b"\x02" * 32)
+    said = auditor_fingerprint(account, digest)
+    assert said not in {fingerprint(digest), auditor_fingerprint(AccountAddress(b"\x03" * 20), digest)}
+    assert said != auditor_fingerprint(account, Digest(b"\x04" * 32))

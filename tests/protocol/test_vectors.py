@@ -14,7 +14,8 @@ import pytest
 from protocol import errors
 from protocol.aggregation import aggregate
 from protocol.canonical_json import encode, parse
-from protocol.consent import SignedReceipt, encode_receipt, parse_receipt, verify_receipt
+from protocol.consent import SignedReceipt, verify_receipt
+from protocol.consent_receipt import encode_receipt, parse_receipt
 from protocol.envelope import BoundContext, envelope_digest_of, open_envelope
 from protocol.errors import VerificationError
 from protocol.fixed_point import quantise
@@ -25,6 +26,7 @@ from protocol.parameters import encode_parameters, parameters_digest, parse_para
 from protocol.plan import PlannedTensor, Recipient, encode_plan, parse_plan, plan_digest, recipients_digest
 from protocol.recipient_keys import RecipientPrivateKey
 from protocol.result import parse_verdicts, verdicts_root
+from protocol.sample_proof import encode_sample_proof, parse_sample_proof, verify_sample_proof
 from protocol.tensors import TensorShape
 from protocol.update import MANIFEST_AREA_BYTES, parse_manifest_area
 from protocol.verification import verify_update
@@ -215,6 +217,28 @@ def test_consent():
 def test_consent_refuses(case):
     with raises(case):
         verify_consent(read("consent")["accepted"][0] | case)
+
+
+def verify_sample(case: dict[str, Any]) -> None:
+    proof = parse_sample_proof(case["proof"].encode())
+    roots = (Digest.from_hex(case["dataset_root"]), Digest.from_hex(case["consent_root"]))
+    verify_sample_proof(proof, bytes.fromhex(case["audit_key"]), *roots)
+
+
+def test_sample_proof():
+    for case in read("sample-proof")["accepted"]:
+        assert encode_sample_proof(parse_sample_proof(case["proof"].encode())).decode() == case["proof"]
+        verify_sample(case)
+
+
+@refused("sample-proof")
+def test_sample_proof_refuses(case):
+    accepted = read("sample-proof")["accepted"][case["of"]]
+    if "replace" in case:
+        assert case["replace"] in accepted["proof"]
+        accepted = accepted | {"proof": accepted["proof"].replace(case["replace"], case["by"], 1)}
+    with raises(case):
+        verify_sample(accepted | case)
 
 
 @pytest.mark.parametrize("case", read("aggregation")["accepted"], ids=range(len(read("aggregation")["accepted"])))

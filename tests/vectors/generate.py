@@ -10,24 +10,41 @@ import dataclasses
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
+from gateways.key_ring import sealing
+from gateways.key_ring.sealing import Argon2Cost
 from protocol.canonical_json import encode
-from protocol.consent import encode_receipt, sign_receipt
+from protocol.consent import CONSENT_DOMAIN, consent_tree, sign_receipt
+from protocol.consent_receipt import ByGuardian, encode_receipt
+from protocol.dataset import TrainingSample, dataset_tree, sample_key
 from protocol.fixed_point import quantise
-from protocol.identifiers import Digest, SiteId, digest_of
+from protocol.identifiers import Digest, RoundId, SiteId, digest_of
 from protocol.joining import encode_invitation, encode_key_document, fingerprint, key_document_digest
-from protocol.merkle import Leaf, MerkleTree
+from protocol.merkle import Leaf, MerkleTree, leaf_key
 from protocol.parameters import encode_parameters, parameters_digest
 from protocol.plan import Recipient, auditor_recipient_id, encode_plan, plan_digest, recipients_digest
 from protocol.recipient_keys import RecipientPrivateKey
 from protocol.result import Verdict, encode_verdicts, verdicts_root
+from protocol.sample_proof import Absence, Opening, Presence, SampleProof, encode_sample_proof
 from protocol.update import MANIFEST_AREA_BYTES, TrainingReport, UpdateManifest, encode_update
 from protocol.verdicts import VerdictCode
 from tests.protocol import test_consent, test_envelope, test_joining, test_result
 from tests.protocol.builders import IDENTITY, make_plan, seal_bytes
-from tests.vectors.refused import CANONICAL_JSON, ENVELOPE, INVITATION, MANIFEST, MERKLE, PARAMETERS, PLAN, VERDICTS
+from tests.vectors.refused import (
+    CANONICAL_JSON,
+    ENVELOPE,
+    INVITATION,
+    KEYSTORE,
+    MANIFEST,
+    MERKLE,
+    PARAMETERS,
+    PLAN,
+    SAMPLE_PROOF,
+    VERDICTS,
+)
 
 FOLDER = Path(__file__).parent
 
@@ -164,17 +181,22 @@ def merkle() -> None:
 
 
 def consent() -> None:
+    guardian = test_consent.receipt_by(ByGuardian("parent"), test_consent.FACTORS[2])
+    accepted = []
+    for receipt in (test_consent.RECEIPT, guardian, test_consent.receipt_by(test_consent.WAIVER)):
+        signed = sign_receipt(receipt, test_consent.KEY, IDENTITY)
+        accepted.append(
+            {
+                "receipt": encode_receipt(receipt).decode(),
+                "digest": receipt.digest().hex(),
+                "chain_id": IDENTITY.chain_id,
+                "contract_address": IDENTITY.contract_address.hex(),
+                "witness": receipt.witness.hex(),
+                "signature": signed.signature.hex(),
+            }
+        )
     signed = sign_receipt(test_consent.RECEIPT, test_consent.KEY, IDENTITY)
-    accepted = [
-        {
-            "receipt": encode_receipt(test_consent.RECEIPT).decode(),
-            "digest": test_consent.RECEIPT.digest().hex(),
-            "chain_id": IDENTITY.chain_id,
-            "contract_address": IDENTITY.contract_address.hex(),
-            "witness": test_consent.RECEIPT.witness.hex(),
-            "signature": signed.signature.hex(),
-        }
-    ]
+    text = str(accepted[0]["receipt"])
     refused = [
         {"name": "another chain", "chain_id": 1, "error": "ConsentError"},
         {"name": "another contract", "contract_address": "01" * 20, "error": "ConsentError"},
@@ -185,8 +207,52 @@ def consent() -> None:
             "signature": (bytes(signed.signature[:10]) + b"\x00" * 55).hex(),
             "error": "ConsentError",
         },
+        {
+            "name": "a guardian whose relation is not in the list",
+            "receipt": text.replace('"kind":"patient"}', '"kind":"guardian","relation":"neighbour"}', 1),
+            "error": "MalformedError",
+        },
+        {
+            "name": "a waiver that was given in a conversation",
+            "receipt": str(accepted[2]["receipt"]).replace("ethics-decision", "verbal-witnessed", 1),
+            "error": "MalformedError",
+        },
+        {
+            "name": "a second factor of no known kind",
+            "receipt": text.replace("patient-totp", "patient-text-message", 1),
+            "error": "MalformedError",
+        },
     ]
     write("consent", accepted=accepted, refused=refused)
+
+
+def sample_proof() -> None:
+    audit_key = test_consent.AUDIT_KEY
+    entry = test_consent.entry(1)
+    consents = consent_tree([entry, test_consent.entry(2)], audit_key)
+    samples = [
+        TrainingSample(bytes([n]) * 16, Digest(bytes([n]) * 32), bytes([n + 50]) * 32, entry.signed.receipt.receipt_id)
+        for n in (1, 2, 3)
+    ]
+    tree = dataset_tree(samples, audit_key)
+    place = (test_consent.RECEIPT.site_id, RoundId(test_envelope.CONTEXT.lineage_id, 7))
+    receipt_key = leaf_key(audit_key, CONSENT_DOMAIN, entry.signed.receipt.receipt_id)
+    opening = Opening(
+        Digest(samples[0].salt),
+        samples[0].content_digest,
+        entry.signed,
+        Digest(entry.salt),
+        consents.prove(receipt_key),
+    )
+    inclusion = tree.prove(sample_key(audit_key, samples[0].sample_id))
+    proofs = [
+        SampleProof(*place, samples[0].sample_id, Presence(inclusion, opening)),
+        SampleProof(*place, samples[0].sample_id, Presence(inclusion, None)),
+        SampleProof(*place, bytes([9]) * 16, Absence(tree.leaves)),
+    ]
+    roots = {"dataset_root": tree.root.hex(), "consent_root": consents.root.hex(), "audit_key": audit_key.hex()}
+    accepted = [{"proof": encode_sample_proof(proof).decode(), **roots} for proof in proofs]
+    write("sample-proof", accepted=accepted, refused=SAMPLE_PROOF)
 
 
 def bits(value: float) -> str:
@@ -241,6 +307,22 @@ def joining() -> None:
     write("joining", accepted=accepted, refused=INVITATION)
 
 
+def keystore() -> None:
+    key = sealing.derive(b"four words of test", Argon2Cost(2, 1, 1024), bytes.fromhex("00aa" * 8))
+    secrets = {"account": bytes(range(32)), "witness/nurse": b"\xff" * 32}
+    with mock.patch.object(sealing.os, "urandom", bytes):
+        file = sealing.seal(secrets, key)
+    accepted = [
+        {
+            "passphrase": b"four words of test".hex(),
+            "key": key.key.hex(),
+            "file": file.decode(),
+            "secrets": {name: secret.hex() for name, secret in secrets.items()},
+        }
+    ]
+    write("keystore", accepted=accepted, refused=KEYSTORE)
+
+
 if __name__ == "__main__":
     for make in (
         digests,
@@ -251,8 +333,10 @@ if __name__ == "__main__":
         envelope,
         merkle,
         consent,
+        sample_proof,
         aggregation,
         result,
         joining,
+        keystore,
     ):
         make()

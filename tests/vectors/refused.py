@@ -105,3 +105,37 @@ MERKLE = [
     {"name": "a path too short", "tree": 3, "leaf": 0, "path": [], "error": MALFORMED},
     {"name": "another root", "tree": 3, "leaf": 0, "root": "00" * 32, "error": MALFORMED},
 ]
+KEYSTORE = [
+    {"name": "another passphrase", "passphrase": "6f74686572", "error": "WrongPassphraseError"},
+    {"name": "a lowered cost", "replace": '"iterations":2', "by": '"iterations":1', "error": "WrongPassphraseError"},
+    {"name": "another nonce", "replace": '"nonce":"00', "by": '"nonce":"01', "error": "WrongPassphraseError"},
+    {"name": "another format", "replace": "fedrx-keystore/1", "by": "fedrx-keystore/2", "error": "KeyRingError"},
+    {"name": "another derivation", "replace": "argon2id", "by": "argon2i", "error": "KeyRingError"},
+    {
+        "name": "memory without bound",
+        "replace": '"memory_kib":1024',
+        "by": '"memory_kib":1048577',
+        "error": "KeyRingError",
+    },
+    {"name": "too little memory", "replace": '"memory_kib":1024', "by": '"memory_kib":511', "error": "KeyRingError"},
+    {"name": "a short salt", "replace": '"salt":"00', "by": '"salt":"', "error": "KeyRingError"},
+    {"name": "hex in capitals", "replace": '"salt":"00aa', "by": '"salt":"00AA', "error": "KeyRingError"},
+    {"name": "an unknown key", "replace": '{"format"', "by": '{"a":1,"format"', "error": "KeyRingError"},
+    {"name": "a space", "replace": '{"format"', "by": '{ "format"', "error": "KeyRingError"},
+]
+
+SAMPLE_PROOF = [
+    {"name": "another dataset root", "of": 0, "dataset_root": "01" * 32, "error": "MalformedError"},
+    {"name": "another consent root", "of": 0, "consent_root": "01" * 32, "error": "MalformedError"},
+    {"name": "another audit key", "of": 0, "audit_key": "01" * 32, "error": "MalformedError"},
+    {"name": "a leaf of another sample", "of": 1, "replace": "01" * 16, "by": "02" * 16, "error": "MalformedError"},
+    {
+        "name": "an absent sample that is there",
+        "of": 2,
+        "replace": "09" * 16,
+        "by": "01" * 16,
+        "error": "MalformedError",
+    },
+    {"name": "another dataset root for an absence", "of": 2, "dataset_root": "01" * 32, "error": "MalformedError"},
+    {"name": "an unknown format", "of": 0, "replace": "proof/1", "by": "proof/2", "error": "MalformedError"},
+]

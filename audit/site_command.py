@@ -1,0 +1,63 @@
+"""``fedrx audit site``: checks what a site shows about one of its samples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from audit.connections import ChainOptions, all_events, connect_ledger
+from audit.names import read_names
+from audit.site_proof import check_site_proof
+from protocol.errors import AuditError, ConfigError
+from protocol.sample_proof import parse_sample_proof
+from protocol.site_audit_key import parse_site_audit_key
+
+MAX_PROOF_BYTES = 256 << 20
+
+
+def site_command(
+    deployment: Annotated[Path, typer.Option("--deployment", help="The consortium's deployment file.")],
+    rpc: Annotated[str, typer.Option("--rpc", help="RPC endpoint of the chain.")],
+    proof: Annotated[Path, typer.Option("--proof", help="What fedrx node prove sample wrote.")],
+    audit_key: Annotated[Path, typer.Option("--audit-key", help="What fedrx node prove audit-key wrote.")],
+    compare_rpc: Annotated[
+        str | None, typer.Option("--compare-rpc", help="A second endpoint that must tell the same chain.")
+    ] = None,
+    finality: Annotated[
+        Literal["latest", "finalized"], typer.Option("--finality", help="latest where a block is final at once.")
+    ] = "latest",
+    names: Annotated[Path | None, typer.Option("--names", help="TOML directory of slugs and ids.")] = None,
+    name: Annotated[list[str] | None, typer.Option("--name", help="A slug to show instead of its id.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")] = False,
+) -> None:
+    """Check a site's proof that a sample was, or was not, in an update, and under which consent receipt."""
+    shown_by_site = parse_sample_proof(_read(proof))
+    key = parse_site_audit_key(_read(audit_key))
+    labels = read_names(names, [*(name or ()), *(document.site for document in key.key_documents)])
+    ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
+    finding = check_site_proof(shown_by_site, key, all_events(ledger), ledger.identity, labels)
+    if as_json:
+        value = {"shown": list(finding.shown), "different": list(finding.differences)}
+        typer.echo(json.dumps(value, ensure_ascii=False))
+    else:
+        for sentence in finding.shown:
+            typer.echo(sentence)
+        for sentence in finding.differences:
+            typer.echo(f"DIFFERENT: {sentence}")
+    if finding.differences:
+        raise AuditError(
+            f"the site's proof differs in {len(finding.differences)} points",
+            hint="docs/auditing.md says what it means",
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_PROOF_BYTES:
+            raise ConfigError(f"{path} is over {MAX_PROOF_BYTES >> 20} MiB", hint="ask the site for the file again")
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror})", hint="check the path") from error
