@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 STAMPS := .setup
 PYTHON ?= python3
 
-.PHONY: help setup demo test test-all check format lock contracts clean tools
+.PHONY: help setup demo test test-all check format lock contracts clean tools test-tools
 
 help:  ## Shows this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 tools:
 	@PYTHON="$(PYTHON)" scripts/check_tools.sh
+
+test-tools:
+	@scripts/test_tools.sh
 
 setup: tools $(STAMPS)/python $(STAMPS)/chain $(STAMPS)/fonts  ## Installs everything from the lock files
 
@@ -36,10 +39,10 @@ $(STAMPS)/fonts: fonts/package-lock.json
 demo: setup  ## Four sites, one aggregator, three rounds, an audit: KEEP=1 leaves it up, DATA=folder uses your own pages
 	$(BIN)/python -m scripts.demo $(if $(KEEP),--keep) $(if $(DATA),--data "$(DATA)")
 
-test: setup check  ## Checks and tests, under 15 minutes on two cores
+test: test-tools setup check  ## Checks and tests, under 15 minutes on two cores
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-test-all: setup check  ## The slow tier too
+test-all: test-tools setup check  ## The slow tier too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup  ## ruff, mypy, import-linter, solhint

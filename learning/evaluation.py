@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from learning.backbone import Features
-from learning.lexicon_index import LexiconIndex
-from learning.recogniser import Recogniser
 from protocol.errors import LearningError
+
+if TYPE_CHECKING:
+    from learning.backbone import Features
+    from learning.lexicon_index import LexiconIndex
+    from learning.recogniser import Recogniser
 
 _Z_95 = 1.959963984540054
 

@@ -44,7 +44,8 @@ def adopt_head(parts: SiteParts, lineage: LineageView, now: int) -> bool:
 
 
 def _judged(parts: SiteParts, lineage: LineageView, path: Path, now: int) -> ModelRecord:
-    held_out = trainable(parts.store, now, parts.settings.training.held_out_percent).held_out
+    percent, purpose = parts.settings.training.held_out_percent, parts.settings.consent.purpose
+    held_out = trainable(parts.store, now, percent, purpose=purpose).held_out
     if not held_out:
         parts.trainer.check(path)
         return _record(lineage, adopted=True)

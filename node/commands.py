@@ -17,16 +17,16 @@ from rich.table import Table
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
 from gateways.key_ring import read_new_passphrase
-from node import data_commands
+from node import data_commands, key_commands
 from node.command_options import DEFAULT_CONFIG, AsJSON, Config, out, print_json, talk
-from node.joining import KEY_DOCUMENT_FILE, create_keys, join
+from node.joining import create_keys, join
+from node.key_documents import own_account
 from node.round_records import approve
 from node.sent import SentLog
 from node.settings import shown
 from node.site import Site, models_of, open_site
 from protocol.errors import ConfigError
-from protocol.identifiers import AccountAddress, lineage_id_of
-from protocol.joining import parse_key_document
+from protocol.identifiers import lineage_id_of
 from protocol.ledger_calls import LeaveNetwork
 from protocol.round import RoundState
 
@@ -42,6 +42,7 @@ app = typer.Typer(no_args_is_help=True, help="A site's node: data, consent, trai
 model_app = typer.Typer(no_args_is_help=True, help="The global models that this site has seen.")
 app.add_typer(model_app, name="model")
 data_commands.add_to(app)
+key_commands.add_to(app)
 
 
 @app.command()
@@ -97,7 +98,7 @@ def status(config: Config = DEFAULT_CONFIG, *, as_json: AsJSON = False) -> None:
             follower.head.timestamp,
             site.journal,
             models_of(site),
-            account=_own_account(site),
+            account=own_account(site.folder, history.sites.get(site.site_id)),
         )
         paused = bool(site.journal.get("paused"))
     if as_json:
@@ -168,7 +169,7 @@ def participate(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def read(
-    image: Annotated[Path, typer.Argument(help="A page (PNG, JPG, PDF), or with --word one word.")],
+    image: Annotated[Path, typer.Argument(help="A page (PNG, JPG, TIFF, WEBP, PDF, DICOM), or with --word one word.")],
     config: Config = DEFAULT_CONFIG,
     *,
     lineage: Annotated[str | None, typer.Option(help="Which lineage's model; the first in the settings.")] = None,
@@ -189,11 +190,12 @@ def read(
 
 
 def _reading_table(readings: Iterable[MedicineReading]) -> Table:
-    table = Table("page", "line", "medicine", "sure", "others", "letters", "dose", "look at", box=None)
+    table = Table("page", "line", "medicine", "sure", "others", "letters", "page reader", "dose", "look at", box=None)
     for reading in readings:
         names = [name for name in reading.alternatives if name[0] != reading.medicine]
         dose = " ".join(part for part in (reading.strength, reading.form, reading.frequency) if part)
-        cells = (", ".join(f"{name} {share:.0%}" for name, share in names[:3]), reading.text, dose)
+        engine = f"{reading.engine_text} → {_shares(reading.engine_candidates[:2])}" if reading.engine_text else ""
+        cells = (_shares(names[:3]), reading.text, engine, dose)
         table.add_row(
             str(reading.page),
             str(reading.line or ""),
@@ -203,6 +205,10 @@ def _reading_table(readings: Iterable[MedicineReading]) -> Table:
             ", ".join(reading.flags),
         )
     return table
+
+
+def _shares(names: Iterable[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {share:.0%}" for name, share in names)
 
 
 @model_app.command("list")
@@ -250,12 +256,6 @@ def model_use(
     with open_site(config) as site:
         record = models_of(site).use(lineage_id_of(lineage or site.settings.lineages[0]), round_number)
     out.print(f"reads with the model of round {record.round}, {record.digest}", soft_wrap=True)
-
-
-def _own_account(site: Site) -> AccountAddress | None:
-    """The account in the key document, which is public: a command that only looks opens no keystore."""
-    path = site.folder / KEY_DOCUMENT_FILE
-    return parse_key_document(path.read_bytes()).account if path.exists() else None
 
 
 @contextmanager

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
-from gateways.block_store_choice import LocalKuboOptions, resolve_block_store
 from gateways.chain_follower import ChainFollower
-from gateways.data_folder import write_atomically
+from gateways.daemon_block_store import daemon_block_store
+from gateways.outbox import Outbox
+from gateways.repeating import repeat
 from gateways.stopping import stoppable
+from node.account_switch import AccountSwitch
 from node.consent_publication import ConsentPublisher
 from node.loop import NodeLoop
-from node.outbox import Outbox
 from node.parts import SiteParts
 from node.round_records import RoundRecords
 from node.sent import SentLog
-from node.site import AUDIT_KEY, IPFS_URL_FILE, STORE_KEY, SWARM_KEY_FILE, Site, models_of
-from protocol.errors import BlockStoreError, LedgerError, StoreError, WrongChainError
+from node.site import AUDIT_KEY, Site, models_of
+from node.store_opening import STORE_KEY
+from protocol.errors import BlockStoreError, LedgerError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from node.preparation import ShowProgress
     from protocol.ports import BlockStore, Ledger
 
 logger = structlog.get_logger(__name__)
+
+_IMPORT_BUDGET_SECONDS = 20.0
+"""No further file of the watched folder is begun in a pass that took so long: rounds and withdrawals wait behind it."""
+WAITS_FOR = (LedgerError, BlockStoreError, StoreError)
+"""A revert too: it is a race with the clock or another sender, and the chain is read again before the next try."""
 
 
 def run(site: Site, progress: ShowProgress) -> None:
@@ -47,11 +54,42 @@ def run(site: Site, progress: ShowProgress) -> None:
     with stoppable(), site.folder.locked():
         # The chain first: "this is another chain" must be said before anything is started.
         follower = ChainFollower(site.ledger)
-        with _block_store(site) as block_store:
-            loop = NodeLoop(assemble(site, site.ledger, block_store), follower, progress)
+        with daemon_block_store(settings.ipfs, site.folder) as block_store:
+            loop = AccountSwitch(
+                site, follower, lambda: NodeLoop(assemble(site, site.ledger, block_store), follower, progress)
+            )
+            step = watching(site, loop.step)
             logger.info("node.ready", site=settings.site, lineages=list(settings.lineages))
-            repeat(loop.step, poll_seconds=settings.poll_seconds, max_backoff_seconds=settings.max_backoff_seconds)
+            repeat(
+                step,
+                waits_for=WAITS_FOR,
+                poll_seconds=settings.poll_seconds,
+                max_backoff_seconds=settings.max_backoff_seconds,
+            )
     logger.info("node.stopped", site=settings.site)
+
+
+def watching(site: Site, step: Callable[[], bool]) -> Callable[[], bool]:
+    """The loop's step, behind a look into the watched folder when there is one."""
+    folder = site.settings.intake.watch_folder
+    if folder is None:
+        return step
+    from node.intake_parts import intake_parts  # noqa: PLC0415 - an engine loads for seconds
+    from node.watched_folder import WatchedFolder  # noqa: PLC0415
+
+    watched = WatchedFolder(
+        folder,
+        intake_parts(site),
+        settle_seconds=site.settings.intake.settle_seconds,
+        budget_seconds=_IMPORT_BUDGET_SECONDS,
+    )
+
+    def look_and_step() -> bool:
+        # The folder first: pages come in while the chain is away too.
+        taken = watched.step_or_wait(int(time.time()))
+        return step() or taken
+
+    return look_and_step
 
 
 def assemble(site: Site, ledger: Ledger, block_store: BlockStore) -> SiteParts:
@@ -85,52 +123,3 @@ def assemble(site: Site, ledger: Ledger, block_store: BlockStore) -> SiteParts:
         rounds=RoundRecords(site.folder, site.journal),
         sent=SentLog(site.journal),
     )
-
-
-def repeat(
-    step: Callable[[], bool],
-    *,
-    poll_seconds: float,
-    max_backoff_seconds: float,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Calls a step for good; waits longer and longer while the chain, IPFS or the disk is not there.
-
-    Raises:
-        WrongChainError: The chain was replaced by another one.
-        FederationError: Another failure that waiting does not mend.
-    """
-    backoff = poll_seconds
-    while True:
-        try:
-            busy = step()
-        except WrongChainError:
-            raise
-        except (LedgerError, BlockStoreError, StoreError) as error:
-            # A revert is a race with the clock or another sender: the chain is read again before the next try.
-            logger.warning("node.waiting", reason=str(error), seconds=backoff)
-            sleep(backoff)
-            backoff = min(backoff * 2, max_backoff_seconds)
-            continue
-        backoff = poll_seconds
-        if not busy:
-            sleep(poll_seconds)
-
-
-@contextmanager
-def _block_store(site: Site) -> Iterator[BlockStore]:
-    ipfs = site.settings.ipfs
-    local = LocalKuboOptions(
-        repo=site.folder / "ipfs",
-        swarm_key=ipfs.swarm_key_file or site.folder / SWARM_KEY_FILE,
-        rpc_port=ipfs.rpc_port,
-        swarm_port=ipfs.swarm_port,
-        peers=ipfs.peers,
-    )
-    with resolve_block_store(ipfs.url, local) as resolved:
-        # Commands that run beside the daemon find the core that it started here.
-        write_atomically(site.folder / IPFS_URL_FILE, resolved.store.url.encode("ascii"))
-        try:
-            yield resolved.store
-        finally:
-            (site.folder / IPFS_URL_FILE).unlink(missing_ok=True)

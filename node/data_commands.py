@@ -17,7 +17,6 @@ from node.command_options import (
     DEFAULT_CONFIG,
     AsJSON,
     Config,
-    originals_of,
     out,
     print_json,
     quarantine_of,
@@ -26,10 +25,17 @@ from node.command_options import (
 )
 from node.consent_commands import consent_app
 from node.consent_desk import day_of
+from node.enrolment_commands import staff_app
+from node.export_command import export_command
+from node.inspect_command import inspect_command
+from node.page_command import page_command
+from node.prove_command import prove_app
 from node.review_commands import review_app
-from node.site import open_site
+from node.site import STORE, open_site
+from node.store_opening import begin_anew
 from node.store_quarantine import forget_quarantined, quarantined_files
-from prescriptions.manifest import parse_manifest
+from node.user_commands import user_app
+from prescriptions.manifest import load_manifest
 from protocol.errors import ConfigError, PrescriptionError
 
 if TYPE_CHECKING:
@@ -41,13 +47,22 @@ quarantine_app = typer.Typer(no_args_is_help=True, help="Files that were kept as
 def add_to(app: typer.Typer) -> None:
     """Mounts the commands of this module."""
     app.command("import")(import_command)
+    app.command("export")(export_command)
+    app.command("inspect")(inspect_command)
+    app.command("new-store")(new_store_command)
     app.add_typer(review_app, name="review")
     app.add_typer(consent_app, name="consent")
+    app.add_typer(staff_app, name="staff")
+    app.add_typer(prove_app, name="prove")
     app.add_typer(quarantine_app, name="quarantine")
+    app.add_typer(user_app, name="user")
+    app.command("page")(page_command)
 
 
 def import_command(
-    files: Annotated[list[Path] | None, typer.Argument(help="Pages: PNG, JPG or PDF.", show_default=False)] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Pages: PNG, JPG, TIFF, WEBP, PDF or DICOM.", show_default=False)
+    ] = None,
     patient: Annotated[str | None, typer.Option(help="The site's identifier of the files' patient.")] = None,
     manifest: Annotated[Path | None, typer.Option(help="CSV with the columns file,patient, instead of both.")] = None,
     config: Config = DEFAULT_CONFIG,
@@ -60,30 +75,40 @@ def import_command(
     A bad file is kept aside with its reason, and the import goes on. Running it again continues what was interrupted.
     """
     # Imported here: the image libraries load for a second, and the other commands need none of them.
-    from node.intake import IntakeParts, import_files  # noqa: PLC0415
-    from prescriptions.load import LoadLimits  # noqa: PLC0415
-    from prescriptions.pipeline import read_page  # noqa: PLC0415
-    from prescriptions.single_word import read_single_word  # noqa: PLC0415
+    from node.intake import import_files  # noqa: PLC0415
+    from node.intake_parts import intake_parts  # noqa: PLC0415
 
     items = _items(files or [], patient, manifest)
     with open_site(config) as site, _bar() as bar:
-        parts = IntakeParts(
-            store=site.store,
-            reader=site.page_reader,
-            lexicon=site.lexicon,
-            limits=LoadLimits(),
-            originals=originals_of(site),
-            quarantine=quarantine_of(site),
-            keep_originals=site.settings.reading.keep_originals,
-            read=read_single_word if words else read_page,
-        )
         task = bar.add_task("reading pages", total=len(items))
-        report = import_files(parts, items, int(time.time()), lambda done, _report: bar.update(task, completed=done))
+        report = import_files(
+            intake_parts(site, single_words=words),
+            items,
+            int(time.time()),
+            lambda done, _report: bar.update(task, completed=done),
+        )
     _print_report(report, as_json=as_json)
     if report.files and all(file.outcome == "quarantined" for file in report.files):
         raise PrescriptionError(
             f"none of {len(report.files)} files could be imported", hint="see fedrx node quarantine list"
         )
+
+
+def new_store_command(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Begins with an empty store after the old one was lost and no backup of it is left.
+
+    Its pages, words and consents are gone: nothing trains before pages are imported and patients are asked again.
+    """
+    if not yes and not typer.confirm("Give up what the lost store held?"):
+        raise typer.Exit(1)
+    # A daemon that still has the lost file open would write on into nothing.
+    with open_site(config) as site, site.folder.locked():
+        begin_anew(site.folder / STORE, site.key_ring)
+    talk.print("an empty store was made: import pages, and ask the patients again")
 
 
 @quarantine_app.command("list")
@@ -132,20 +157,12 @@ def _items(files: list[Path], patient: str | None, manifest: Path | None) -> lis
     if manifest is not None:
         if files or patient is not None:
             raise ConfigError("a manifest names files and patients itself", hint="give either, not both")
-        entries = parse_manifest(_manifest_text(manifest), source=manifest.name)
-        return [ImportItem(manifest.parent / entry.file, entry.patient) for entry in entries]
+        return [ImportItem(manifest.parent / entry.file, entry.patient) for entry in load_manifest(manifest)]
     if not files:
         raise ConfigError("there is no file to import", hint="name files and --patient, or a --manifest")
     if patient is None:
         raise ConfigError("the files' patient is not named", hint="give --patient, or a --manifest")
     return [ImportItem(path, patient) for path in files]
-
-
-def _manifest_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the manifest {path} cannot be read as UTF-8 text", hint="save it as CSV, UTF-8") from error
 
 
 def _one_of(listed: list[bytes], typed: str) -> bytes:

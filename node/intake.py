@@ -17,7 +17,7 @@ import structlog
 
 from gateways.data_folder import store_error
 from node.local_store import check_patient
-from node.page_words import page_to_store
+from node.page_words import page_to_store, second_reading
 from node.store_pages import (
     SealedFile,
     add_page,
@@ -37,6 +37,8 @@ from protocol.identifiers import Digest, digest_of
 
 if TYPE_CHECKING:
     from node.local_store import LocalStore
+    from node.model_reader import ModelReader
+    from node.proposal import ModelReading
     from node.sealed_files import SealedFiles
     from prescriptions.lexicon import Lexicon
     from prescriptions.page import Page
@@ -46,6 +48,10 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 
 _ABANDONED_SECONDS = 24 * 3600
+
+
+def _no_model() -> ModelReader | None:
+    return None
 
 
 class Outcome(StrEnum):
@@ -119,6 +125,8 @@ class IntakeParts:
     keep_originals: bool
     read: Callable[[Page, PageReader, Lexicon], PageReading] = read_page
     """``single_word.read_single_word`` where each picture is one word."""
+    second: Callable[[], ModelReader | None] = _no_model
+    """The global model that reads each medicine word again, where the site has one."""
 
 
 def import_files(
@@ -204,10 +212,18 @@ def _import_pages(
 def _import_page(parts: IntakeParts, item: ImportItem, page: Page, original: SealedFile, now: int) -> int | None:
     """Reads and stores one page; returns its words, or None when another process stored the page meanwhile."""
     reading = parts.read(page, parts.reader, parts.lexicon)
-    found = page_to_store(reading, page_number=page.number, file_name=item.path.name)
+    second = _second_readings(reading, parts.second())
+    found = page_to_store(reading, page_number=page.number, file_name=item.path.name, second=second)
     with parts.store.write() as transaction:
         added = add_page(transaction, item.patient, found, original.file_id, now)
     return len(found.words) if added else None
+
+
+def _second_readings(reading: PageReading, model: ModelReader | None) -> list[ModelReading]:
+    if model is None:
+        return []
+    crops = [reading.words[line.word_index].crop.pixels for line in reading.prescription.lines]
+    return [second_reading(found, model.round) for found in model.read(crops)]
 
 
 def _drop_if_unused(parts: IntakeParts, original: SealedFile, *, words: int) -> None:

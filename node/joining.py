@@ -10,13 +10,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from gateways.daemon_block_store import SWARM_KEY_FILE
 from gateways.data_folder import DataFolder, write_atomically
 from gateways.key_ring import KeyRing
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.settings import load_settings
 from node.consent_desk import witness_key
+from node.key_documents import ACCOUNT_KEY, KEY_DOCUMENT_FILE, read_key_document, write_key_document
 from node.settings import NodeSettings
-from node.site import ACCOUNT_KEY, AUDIT_KEY, KEYSTORE, STORE_KEY, SWARM_KEY_FILE, WITNESS_PREFIX
+from node.site import AUDIT_KEY, KEYSTORE, STORE, WITNESS_PREFIX
+from node.store_opening import STORE_KEY, STORE_MADE, open_store
 from protocol.deployment import encode_deployment
 from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import AccountAddress
@@ -24,7 +27,6 @@ from protocol.joining import (
     Invitation,
     KeyDocument,
     audit_key_commitment,
-    encode_key_document,
     fingerprint,
     key_document_digest,
     parse_invitation,
@@ -32,7 +34,6 @@ from protocol.joining import (
 
 SETTINGS_FILE = "node.toml"
 DEPLOYMENT_FILE = "deployment.json"
-KEY_DOCUMENT_FILE = "site-keys.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Joined:
 
 
 def create_keys(folder: DataFolder, passphrase: bytes, witnesses: tuple[str, ...]) -> KeyRing:
-    """Makes the keystore and the keys that are missing in it; keys that exist stay.
+    """Makes the keystore, the keys that are missing in it, and the empty local store; what exists stays.
 
     Args:
         folder: The node's data folder.
@@ -66,6 +67,9 @@ def create_keys(folder: DataFolder, passphrase: bytes, witnesses: tuple[str, ...
     for name in (ACCOUNT_KEY, *(WITNESS_PREFIX + witness for witness in witnesses)):
         if name not in key_ring.names():
             create_account(key_ring, name)
+    if STORE_MADE not in key_ring.names():
+        # At once, so that every backup of the keystore knows that there is a store.
+        open_store(folder / STORE, key_ring).close()
     return key_ring
 
 
@@ -89,7 +93,8 @@ def join(
 
     Raises:
         MalformedError: The invitation is damaged, expired, or not the governor's.
-        ConfigError: The folder belongs to another site or network, or nobody witnesses.
+        ConfigError: The folder belongs to another site or network, nobody witnesses, or somebody who is not in the key
+            document that was made before.
     """
     if not witnesses:
         raise ConfigError("nobody witnesses consent", hint="name at least one staff member with --witness")
@@ -99,10 +104,18 @@ def join(
         invitation = parse_invitation(invitation_file.read_bytes(), now=now)
     except OSError as error:
         raise ConfigError(f"the invitation {invitation_file} cannot be read", hint="check the path") from error
+    except MalformedError as error:
+        hint = error.hint or "ask the governor for another invitation"
+        raise MalformedError(f"{invitation_file}: {error.what}", hint=hint) from error
     text = _settings_text(invitation, passphrase_file)
     # Everything is checked before anything is written: another site's folder must stay as it is.
     _check_settings(text)
+    if not invitation.swarm_key.isascii():
+        raise MalformedError(f"{invitation_file} holds no swarm key", hint="ask the governor for another invitation")
     _check_folder(folder, invitation)
+    document = read_key_document(folder / KEY_DOCUMENT_FILE)
+    if document is not None:
+        _check_witnesses(folder, passphrase, witnesses)
     key_ring = create_keys(folder, passphrase, witnesses)
     write_atomically(folder / DEPLOYMENT_FILE, encode_deployment(invitation.deployment))
     if invitation.swarm_key:
@@ -110,25 +123,42 @@ def join(
     settings_file = folder / SETTINGS_FILE
     if not settings_file.exists():
         write_atomically(settings_file, text.encode("utf-8"))
-    document = key_document(invitation.site, key_ring)
-    write_atomically(folder / KEY_DOCUMENT_FILE, encode_key_document(document), mode=0o644)
+    if document is None:
+        document = key_document(invitation.site, key_ring, ACCOUNT_KEY)
+        write_key_document(folder, KEY_DOCUMENT_FILE, document)
     return Joined(
         settings_file=settings_file,
         key_document_file=folder / KEY_DOCUMENT_FILE,
         fingerprint=fingerprint(key_document_digest(document)),
-        governor=invitation.deployment.governor,
+        governor=invitation.governor,
     )
 
 
-def key_document(site: str, key_ring: KeyRing) -> KeyDocument:
-    """The site's public keys as they stand now."""
+def key_document(site: str, key_ring: KeyRing, account_key: str) -> KeyDocument:
+    """The public halves of a site's keys.
+
+    Args:
+        site: Slug.
+        key_ring: Every witness in it is listed.
+        account_key: Name of the account's key.
+    """
     witnesses = [name for name in key_ring.names() if name.startswith(WITNESS_PREFIX)]
     return KeyDocument(
         site=site,
-        account=address_of(open_account(key_ring, ACCOUNT_KEY)),
+        account=address_of(open_account(key_ring, account_key)),
         witnesses=tuple(sorted(address_of(open_account(key_ring, name)) for name in witnesses)),
         audit_key_commitment=audit_key_commitment(key_ring.get(AUDIT_KEY)),
     )
+
+
+def _check_witnesses(folder: DataFolder, passphrase: bytes, witnesses: tuple[str, ...]) -> None:
+    """A key document that was handed over is not changed by joining again: its fingerprint may be on the chain."""
+    known = KeyRing.open(folder / KEYSTORE, passphrase).names()
+    for witness in witnesses:
+        if witness_key(witness) not in known:
+            raise ConfigError(
+                f"the key document is made and does not list {witness}", hint=f"fedrx node witness add {witness}"
+            )
 
 
 def _check_folder(folder: DataFolder, invitation: Invitation) -> None:
@@ -168,6 +198,8 @@ def _settings_text(invitation: Invitation, passphrase_file: Path | None) -> str:
         "\n[ipfs]\n"
         '# url = "http://127.0.0.1:5001"  # a Kubo of your own; without it the node starts one\n'
         f"peers = [{', '.join(map(_quoted, invitation.peers))}]\n"
+        "\n[consent]\n"
+        'second_factor = "optional"  # or "required": no consent without a one-time code beside the witness\n'
     )
 
 

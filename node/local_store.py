@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event, func, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gateways.data_folder import store_error
 from gateways.journal import open_sqlite
+from gateways.sqlite_errors import translated
 from node.store_sealing import Place, SealingKey
 from node.store_tables import Patient, StoreInfo, Table, Withdrawal
 from protocol.errors import ConfigError, StoreError
@@ -41,6 +41,8 @@ class StoreKeys:
     """Tags pages and files."""
     split: SealingKey
     """Says which samples are held out."""
+    staff: SealingKey
+    """Seals the secrets of the staff's authenticators."""
     check: SealingKey
     """Shows that a store belongs to its key."""
 
@@ -52,7 +54,8 @@ class StoreKeys:
             store_key: 32 secret bytes.
         """
         root = SealingKey(store_key)
-        return cls(*(root.derive(purpose) for purpose in ("wrapping", "patients", "content", "split", "check")))
+        purposes = ("wrapping", "patients", "content", "split", "staff", "check")
+        return cls(*(root.derive(purpose) for purpose in purposes))
 
 
 class Transaction:
@@ -132,6 +135,7 @@ class LocalStore:
     def __init__(self, path: Path, store_key: bytes) -> None:
         self.keys = StoreKeys.of(store_key)
         self.path = path
+        self._name = f"the local store {path}"
         _make_private(path)
         self._engine = open_sqlite(path)
         _begin_by_hand(self._engine)
@@ -168,7 +172,7 @@ class LocalStore:
         Returns:
             False when another process reads at this moment; the log is then emptied at a later checkpoint.
         """
-        with _translated(self.path), self._engine.connect() as connection:
+        with translated(self._name), self._engine.connect() as connection:
             cursor = connection.connection.cursor()
             busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             cursor.close()
@@ -181,7 +185,7 @@ class LocalStore:
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Transaction]:
         engine = self._engine.execution_options(fedrx_writes=writes)
-        with _translated(self.path), Session(engine, expire_on_commit=False) as session:
+        with translated(self._name), Session(engine, expire_on_commit=False) as session:
             session.connection()
             yield Transaction(session, self.keys)
             if writes:
@@ -219,7 +223,10 @@ def check_patient(text: str) -> str:
     """
     patient = unicodedata.normalize("NFC", text).strip()
     if not 0 < len(patient) <= MAX_PATIENT_CHARACTERS or not patient.isprintable():
-        raise ConfigError(f"a patient's identifier has 1 to {MAX_PATIENT_CHARACTERS} printable characters")
+        raise ConfigError(
+            f"a patient's identifier has 1 to {MAX_PATIENT_CHARACTERS} printable characters",
+            hint="write the site's own identifier of the patient, such as a record number",
+        )
     return patient
 
 
@@ -245,22 +252,3 @@ def _begin_by_hand(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("fedrx_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        # Only the driver's own words: SQLAlchemy's message would repeat the statement's values.
-        raise StoreError(f"the local store {path} refuses: {error.orig}", hint=_hint(str(error.orig))) from error
-    except SQLAlchemyError as error:
-        raise StoreError(f"the local store {path} refuses: {type(error).__name__}") from error
-
-
-def _hint(reason: str) -> str:
-    if "locked" in reason:
-        return "another process writes to it: try again"
-    if "full" in reason:
-        return "free space and start again: nothing was lost"
-    return "check the file's permissions and the disk; restore a backup when it is damaged"

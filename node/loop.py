@@ -110,15 +110,18 @@ class NodeLoop:
         consents = self._parts.consents
         if consents.root_in_force(history, now) is not None:
             return False
-        if len(trainable_sample_ids(self._parts.store, now)) < self._parts.settings.training.min_examples:
+        if len(self._trainable_ids(now)) < self._parts.settings.training.min_examples:
             return False
         return consents.ensure_root(history, now)
 
     def _forget_withdrawn(self, now: int) -> None:
         count = self._parts.store.withdrawal_count()
         if count != self._forgotten_at:
-            self._parts.trainer.forget_all_but(trainable_sample_ids(self._parts.store, now))
+            self._parts.trainer.forget_all_but(self._trainable_ids(now))
             self._forgotten_at = count
+
+    def _trainable_ids(self, now: int) -> frozenset[bytes]:
+        return trainable_sample_ids(self._parts.store, now, purpose=self._parts.settings.consent.purpose)
 
     def _list_sent(self, history: History) -> None:
         if history.position != self._listed_to:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateways.journal import Journal
+    from gateways.outbox import Outbox
     from learning.backbone import Backbone
     from node.consent_publication import ConsentPublisher
     from node.global_models import GlobalModels
     from node.local_store import LocalStore
     from node.local_training import Trainer
-    from node.outbox import Outbox
     from node.round_records import RoundRecords
     from node.sent import SentLog
     from node.settings import NodeSettings

@@ -19,6 +19,7 @@ from node.published_trees import keep_tree
 from node.round_records import RoundRecord, Stage, is_approved
 from node.samples import trainable, trainable_sample_ids
 from node.sealing import seal_update
+from node.store_sample_uses import keep_uses
 from protocol.dataset import dataset_tree
 from protocol.errors import BlockStoreError, ConfigError, ConsentError, LearningError, MalformedError
 from protocol.plan import MAX_PLAN_BYTES, RoundPlan, parse_plan, plan_digest
@@ -84,7 +85,8 @@ class Preparation:
             limits=parts.settings.training,
         )
         # Words first: a site that cannot train publishes no root, whose time could tell of a visit.
-        self._expect_enough(len(trainable_sample_ids(parts.store, view.opened.deadline)))
+        purpose = parts.settings.consent.purpose
+        self._expect_enough(len(trainable_sample_ids(parts.store, view.opened.deadline, purpose=purpose)))
         if parts.consents.needs_root_for(history, view, now):
             return parts.consents.publish_root_for(history, view)
         consent = parts.consents.published(history, now)
@@ -95,8 +97,13 @@ class Preparation:
     def _train_and_seal(self, plan: RoundPlan, view: RoundView, consent: PublishedConsent, now: int) -> bool:
         """Trains on words below the published root only, and on none whose consent ends before the round does."""
         parts, round_id = self._parts, view.round_id
-        percent = parts.settings.training.held_out_percent
-        found = trainable(parts.store, view.opened.deadline, percent, receipt_ids=consent.receipt_ids)
+        found = trainable(
+            parts.store,
+            view.opened.deadline,
+            parts.settings.training.held_out_percent,
+            purpose=parts.settings.consent.purpose,
+            receipt_ids=consent.receipt_ids,
+        )
         samples = parts.trainer.writable(found.train)
         self._expect_enough(len(samples))
         parent = parts.models.fetch(parts.block_store, plan.parent_cid, plan.parent_digest)
@@ -131,8 +138,12 @@ class Preparation:
         withdrawal_count: int,
     ) -> bool:
         parts = self._parts
-        tree = dataset_tree((sample.training_sample for sample in samples), parts.audit_key)
+        used = [sample.training_sample for sample in samples]
+        tree = dataset_tree(used, parts.audit_key)
+        # Before the root can leave the site: without its leaves and their meaning nothing below it could be shown.
         keep_tree(parts.journal, tree)
+        with parts.store.write() as transaction:
+            keep_uses(transaction, tree.root, used)
         try:
             sealed = seal_update(
                 update,

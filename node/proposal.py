@@ -6,12 +6,19 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from prescriptions.understand import UNKNOWN_MEDICINE
+from prescriptions.prescription_codec import line_of, line_value
+from prescriptions.understand import UNKNOWN_MEDICINE, MedicineLine
 from protocol.canonical_json import JSONValue, encode, expect_int, expect_list, expect_object, expect_str, parse
 from protocol.errors import MalformedError
 
-_KEYS = frozenset({"text", "confidence", "candidates", "strength", "form", "frequency", "flags", "where"})
+_KEYS = frozenset(
+    {"text", "confidence", "candidates", "strength", "form", "frequency", "flags", "where", "line", "model"}
+)
 _CANDIDATE_KEYS = frozenset({"name", "score"})
+_MODEL_KEYS = frozenset({"round", "text", "candidates", "sure"})
+
+READERS_DISAGREE = "readers-disagree"
+"""The page reader and the global model name different medicines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +43,34 @@ class Whereabouts:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelReading:
+    """What the site's global model read in the same crop."""
+
+    round: int
+    """Of the model."""
+    text: str
+    """The letters, free of any lexicon."""
+    candidates: tuple[Candidate, ...]
+    """Names with their probabilities, best first."""
+    sure: bool
+    """Whether the best one is probable enough to be claimed (``abstain_below`` in the settings)."""
+
+    @property
+    def name(self) -> str | None:
+        """The medicine that the model claims, if any."""
+        return self.candidates[0].name if self.sure and self.candidates else None
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What was read in a crop and what it may mean."""
 
     text: str
-    """The word as the engine read it."""
+    """The word as the page reader read it."""
     confidence: float
-    """Of the engine, 0 to 1."""
+    """Of the page reader, 0 to 1."""
     candidates: tuple[Candidate, ...]
-    """Best first; empty when nothing of the lexicon is near."""
+    """Of the page reader's text, best first; empty when nothing of the lexicon is near."""
     strength: str
     """Read beside the word, or empty."""
     form: str
@@ -55,17 +81,35 @@ class Proposal:
     """What a person should look at, such as a strength that the lexicon does not know for the medicine."""
     where: Whereabouts
     """So that a person finds the word on the paper."""
+    model: ModelReading | None = None
+    """The second reading; None while the site has no global model."""
+    line: MedicineLine | None = None
+    """Everything that was read of the medicine's line; None where only a word was read."""
 
     @property
     def label(self) -> str:
-        """What a person accepts who accepts the proposal: the best medicine, or the word as read when none is near."""
-        near = self.candidates and UNKNOWN_MEDICINE not in self.flags
-        return self.candidates[0].name if near else self.text
+        """What a person accepts: the model's medicine, else the page reader's, else its text."""
+        if self.model is not None and self.model.name is not None:
+            return self.model.name
+        return self.engine_name or self.text
 
     @property
     def certainty(self) -> float:
-        """How sure the reader is of the label, 0 to 1."""
-        return self.confidence * (self.candidates[0].score if self.candidates else 0.0)
+        """How sure the label is, 0 to 1. Two readers that agree are surer than each; that disagree, less than half."""
+        likeness = self.candidates[0].score if self.candidates else 0.0
+        engine = self.confidence * likeness if self.line is None else self.line.confidence
+        if self.model is None or self.model.name is None:
+            return engine
+        model = self.model.candidates[0].score
+        if self.model.name == self.engine_name:
+            return 1 - (1 - engine) * (1 - model)
+        return 0.5 * min(engine, model) if self.engine_name else model
+
+    @property
+    def engine_name(self) -> str | None:
+        """The medicine that the page reader's text is near to, if any."""
+        near = self.candidates and UNKNOWN_MEDICINE not in self.flags
+        return self.candidates[0].name if near else None
 
 
 def encode_proposal(proposal: Proposal) -> bytes:
@@ -74,7 +118,7 @@ def encode_proposal(proposal: Proposal) -> bytes:
         {
             "text": nfc(proposal.text),
             "confidence": f"{proposal.confidence:.4f}",
-            "candidates": [{"name": nfc(c.name), "score": f"{c.score:.4f}"} for c in proposal.candidates],
+            "candidates": _candidate_values(proposal.candidates),
             "strength": nfc(proposal.strength),
             "form": nfc(proposal.form),
             "frequency": nfc(proposal.frequency),
@@ -84,6 +128,8 @@ def encode_proposal(proposal: Proposal) -> bytes:
                 "page": proposal.where.page,
                 "box": list(proposal.where.box),
             },
+            "line": None if proposal.line is None else line_value(proposal.line),
+            "model": None if proposal.model is None else _model_value(proposal.model),
         }
     )
 
@@ -95,16 +141,47 @@ def parse_proposal(data: bytes) -> Proposal:
         MalformedError: Not the encoding of a proposal.
     """
     fields = expect_object(parse(data), _KEYS)
-    found = [expect_object(item, _CANDIDATE_KEYS) for item in expect_list(fields["candidates"])]
     return Proposal(
         text=expect_str(fields["text"]),
         confidence=_share(fields["confidence"]),
-        candidates=tuple(Candidate(expect_str(c["name"]), _share(c["score"])) for c in found),
+        candidates=_candidates(fields["candidates"]),
         strength=expect_str(fields["strength"]),
         form=expect_str(fields["form"]),
         frequency=expect_str(fields["frequency"]),
         flags=tuple(expect_str(flag) for flag in expect_list(fields["flags"])),
         where=_whereabouts(fields["where"]),
+        line=None if fields["line"] is None else line_of(fields["line"]),
+        model=None if fields["model"] is None else _model(fields["model"]),
+    )
+
+
+def _candidate_values(candidates: tuple[Candidate, ...]) -> list[JSONValue]:
+    return [{"name": nfc(c.name), "score": f"{c.score:.4f}"} for c in candidates]
+
+
+def _candidates(value: JSONValue) -> tuple[Candidate, ...]:
+    found = [expect_object(item, _CANDIDATE_KEYS) for item in expect_list(value)]
+    return tuple(Candidate(expect_str(c["name"]), _share(c["score"])) for c in found)
+
+
+def _model_value(model: ModelReading) -> JSONValue:
+    return {
+        "round": model.round,
+        "text": nfc(model.text),
+        "candidates": _candidate_values(model.candidates),
+        "sure": model.sure,
+    }
+
+
+def _model(value: JSONValue) -> ModelReading:
+    fields = expect_object(value, _MODEL_KEYS)
+    if not isinstance(fields["sure"], bool):
+        raise MalformedError("a model is sure or not")
+    return ModelReading(
+        round=expect_int(fields["round"]),
+        text=expect_str(fields["text"]),
+        candidates=_candidates(fields["candidates"]),
+        sure=fields["sure"],
     )
 
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from learning.lexicon_index import LexiconIndex
+from node.intake_parts import load_limits, page_stages
+from node.model_reader import open_model_reader
+from node.proposal import READERS_DISAGREE
 from prescriptions.load import load_pages
-from prescriptions.pipeline import read_page
+from prescriptions.pipeline import ReviewWord, read_page
 from prescriptions.understand import AMBIGUOUS_MEDICINE, UNKNOWN_FORM, UNKNOWN_MEDICINE, UNKNOWN_STRENGTH
-from protocol.errors import ConfigError
-from protocol.parameters import parse_parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from learning.recogniser import Reading, Recogniser
+    from learning.recogniser import Reading
     from node.global_models import GlobalModels
     from node.site import Site
     from prescriptions.lexicon import Lexicon
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from protocol.identifiers import LineageId
 
 _ALTERNATIVES = 5
-READERS_DISAGREE = "readers-disagree"
-"""The page reader and the global model name different medicines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,10 @@ class MedicineReading:
     """Names with their shares, best first; the first is ``medicine`` when one is claimed."""
     text: str
     """The letters as the model read them, free of any lexicon."""
+    engine_text: str
+    """The word as the page reader read it; empty when the image is a single word."""
+    engine_candidates: tuple[tuple[str, float], ...]
+    """Names near to that text with their likeness, best first."""
     strength: str
     """Read beside the word, or empty."""
     form: str
@@ -70,7 +72,7 @@ def read_image(
     Args:
         site: Its page reader, lexicon, backbone and threshold.
         models: The global models that it has seen.
-        image: PNG, JPEG or PDF, within the limits of ``prescriptions.load``.
+        image: PNG, JPEG, TIFF, WEBP, PDF or DICOM, within the limits of ``prescriptions.load``.
         lineage_id: Whose model.
         as_word: Whether the image is one medicine word, not a page.
 
@@ -83,37 +85,23 @@ def read_image(
         PrescriptionError: The page reader failed.
     """
     # The model first: without one there is no reason to open a patient's page.
-    recogniser = _recogniser(site, models, lineage_id)
-    names = LexiconIndex.of(site.lexicon.names)
-    threshold = site.settings.reading.abstain_below
+    model = open_model_reader(site, models, lineage_id)
+    stages = page_stages(site.settings)
     found: list[MedicineReading] = []
-    for page in load_pages(image):
+    for page in load_pages(image, load_limits(site.settings)):
         if as_word:
-            (reading,) = recogniser.read_crops([_grey(page)], names, threshold=threshold)
+            (reading,) = model.read([_grey(page)])
             found.append(_of_word(page, reading))
             continue
-        understood = read_page(page, site.page_reader, site.lexicon)
+        understood = read_page(page, site.page_reader, site.lexicon, stages)
         lines = understood.prescription.lines
-        crops = [understood.words[line.word_index].crop.pixels for line in lines]
-        readings = recogniser.read_crops(crops, names, threshold=threshold)
+        words = [understood.words[line.word_index] for line in lines]
+        readings = model.read([word.crop.pixels for word in words])
         found += [
-            _of_line(page, number, line, reading, site.lexicon)
-            for number, (line, reading) in enumerate(zip(lines, readings, strict=True), start=1)
+            _of_line(page, number, line, word, reading, site.lexicon)
+            for number, (line, word, reading) in enumerate(zip(lines, words, readings, strict=True), start=1)
         ]
     return tuple(found)
-
-
-def _recogniser(site: Site, models: GlobalModels, lineage_id: LineageId) -> Recogniser:
-    slug = site.lineage_ids.get(lineage_id)
-    if slug is None:
-        raise ConfigError("this site takes no part in that lineage", hint="see lineages in the node's settings")
-    record = models.in_use(lineage_id)
-    if record is None or not models.path_of(record.digest).exists():
-        raise ConfigError(
-            f"this site holds no global model of {slug} yet",
-            hint="start the daemon (fedrx node run): it fetches the newest",
-        )
-    return site.backbone.with_parameters(parse_parameters(models.path_of(record.digest).read_bytes()))
 
 
 def _grey(page: Page) -> NDArray[np.uint8]:
@@ -128,6 +116,8 @@ def _of_word(page: Page, reading: Reading) -> MedicineReading:
         confidence=reading.confidence,
         alternatives=reading.candidates[:_ALTERNATIVES],
         text=reading.text,
+        engine_text="",
+        engine_candidates=(),
         strength="",
         form="",
         frequency="",
@@ -135,7 +125,9 @@ def _of_word(page: Page, reading: Reading) -> MedicineReading:
     )
 
 
-def _of_line(page: Page, number: int, line: MedicineLine, reading: Reading, lexicon: Lexicon) -> MedicineReading:
+def _of_line(
+    page: Page, number: int, line: MedicineLine, word: ReviewWord, reading: Reading, lexicon: Lexicon
+) -> MedicineReading:
     return MedicineReading(
         page=page.number,
         line=number,
@@ -143,6 +135,8 @@ def _of_line(page: Page, number: int, line: MedicineLine, reading: Reading, lexi
         confidence=reading.confidence,
         alternatives=reading.candidates[:_ALTERNATIVES],
         text=reading.text,
+        engine_text=word.text,
+        engine_candidates=tuple((match.name, match.score) for match in line.candidates),
         strength="" if line.strength is None else str(line.strength),
         form=line.form or "",
         frequency="" if line.frequency is None else str(line.frequency),

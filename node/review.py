@@ -12,6 +12,7 @@ import structlog
 
 from gateways.data_folder import store_error, write_atomically
 from node.store_pages import finish_page, release_originals
+from node.store_redacted import redacted_png
 from node.store_tables import WordStatus
 from node.store_words import Review, StoredWord, crop_png, find_word, record_review, words_with
 from protocol.errors import ConfigError, LearningError
@@ -166,6 +167,21 @@ class ReviewDesk:
                 names[word.word_id] = f"{word.short_id}.png"
                 write_atomically(folder / names[word.word_id], crop)
         return names
+
+    def write_page(self, word: str, file: Path) -> None:
+        """Writes the redacted page of a word as a PNG file, in clear: the caller has warned the person.
+
+        Raises:
+            ConfigError: No such word, or its page is a single word's picture.
+            StoreError: The file cannot be written.
+        """
+        with self._store.read() as transaction:
+            picture = redacted_png(transaction, find_word(transaction, word).page_id)
+        if picture is None:
+            raise ConfigError(
+                "the word was imported alone: there is no page around it", hint="see it with review list --crops"
+            )
+        write_atomically(file, picture)
 
     def _take(self, transaction: Transaction, decision: Decision, reviewer: str, now: int) -> tuple[WordStatus, bytes]:
         try:

@@ -19,6 +19,7 @@ from node.site import Site, open_site
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from node.proposal import ModelReading
     from node.store_words import StoredWord
 
 review_app = typer.Typer(
@@ -56,12 +57,13 @@ def list_words(
     if as_json:
         print_json([_value(word, pictures) for word in words])
         return
-    table = table_of("word", "page", "patient", "status", "read", "proposal", "sure", "others", "flags")
+    table = table_of("word", "page", "patient", "status", "read", "model", "proposal", "sure", "others", "flags")
     for word in words:
         proposal = word.proposal
         others = ", ".join(f"{c.name} {c.score:.0%}" for c in proposal.candidates[1:4])
         cells = (
             word.short_id, word.page_id.hex()[:8], word.patient, word.status.value, proposal.text,
+            "" if proposal.model is None else _model_says(proposal.model),
             word.label or proposal.label, f"{proposal.certainty:.0%}", others, ", ".join(proposal.flags),
         )  # fmt: skip
         table.add_row(*map(escape, cells))
@@ -94,6 +96,21 @@ def reject(
 ) -> None:
     """Not a medicine, or nobody can read it. The picture is deleted when its page is reviewed."""
     _apply(config, [Decision(word, "reject", reason) for word in words], reviewer)
+
+
+@review_app.command()
+def page(
+    word: Annotated[str, typer.Argument(help="Word id as listed, or its first digits.")],
+    file: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Writes the page around a word: medicines, doses, patient's name and hospital; everything else is white.
+
+    WARNING: this is a patient's prescription in clear; delete it when you are done.
+    """
+    with open_site(config) as site:
+        _desk(site).write_page(word, file)
+    talk.print(f"a patient's prescription stands in clear in {file}: delete it when done", markup=False, soft_wrap=True)
 
 
 @review_app.command()
@@ -152,6 +169,20 @@ def _write_crops(desk: ReviewDesk, words: Sequence[StoredWord], folder: Path | N
     return pictures
 
 
+def _model_says(model: ModelReading) -> str:
+    """The letters that the global model read, and the names that it finds probable."""
+    return f"{model.text} → " + ", ".join(f"{c.name} {c.score:.0%}" for c in model.candidates[:2])
+
+
+def _model_value(model: ModelReading) -> dict[str, object]:
+    return {
+        "round": model.round,
+        "read": model.text,
+        "name": model.name,
+        "candidates": [{"name": c.name, "score": c.score} for c in model.candidates],
+    }
+
+
 def _value(word: StoredWord, pictures: dict[bytes, str]) -> dict[str, object]:
     proposal = word.proposal
     return {
@@ -163,6 +194,7 @@ def _value(word: StoredWord, pictures: dict[bytes, str]) -> dict[str, object]:
         "proposal": proposal.label,
         "certainty": round(proposal.certainty, 4),
         "candidates": [{"name": c.name, "score": c.score} for c in proposal.candidates],
+        "model": None if proposal.model is None else _model_value(proposal.model),
         "strength": proposal.strength,
         "form": proposal.form,
         "frequency": proposal.frequency,

@@ -10,16 +10,16 @@ from pathlib import Path
 from node.review import ACTIONS, Decision
 from node.store_tables import WordStatus
 from node.store_words import StoredWord
+from prescriptions.export.inert import inert
 from protocol.errors import ConfigError
 
 OUT_COLUMNS = (
-    "word", "action", "label", "picture", "read", "proposal", "candidates", "certainty", "strength", "form",
-    "frequency", "flags", "file", "page", "box",
+    "word", "action", "label", "picture", "read", "proposal", "candidates", "model_read", "model_candidates",
+    "certainty", "strength", "form", "frequency", "flags", "file", "page", "box",
 )  # fmt: skip
 IN_COLUMNS = ("word", "action", "label")
 MAX_SHEET_BYTES = 32 << 20
 _ACTION_OF = {WordStatus.ACCEPTED: "accept", WordStatus.FIXED: "fix", WordStatus.REJECTED: "reject"}
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def sheet_of(words: Iterable[StoredWord], pictures: Mapping[bytes, str]) -> str:
@@ -35,13 +35,16 @@ def sheet_of(words: Iterable[StoredWord], pictures: Mapping[bytes, str]) -> str:
     for word in words:
         proposal = word.proposal
         candidates = "|".join(f"{c.name} {c.score:.0%}" for c in proposal.candidates)
+        model = proposal.model
+        model_read = "" if model is None else model.text
+        model_candidates = "" if model is None else "|".join(f"{c.name} {c.score:.0%}" for c in model.candidates)
         row = (
             word.word_id.hex(), _ACTION_OF.get(word.status, ""), word.label, pictures.get(word.word_id, ""),
-            proposal.text, proposal.label, candidates, f"{proposal.certainty:.2f}", proposal.strength, proposal.form,
-            proposal.frequency, "|".join(proposal.flags), proposal.where.file, str(proposal.where.page),
-            " ".join(map(str, proposal.where.box)),
+            proposal.text, proposal.label, candidates, model_read, model_candidates, f"{proposal.certainty:.2f}",
+            proposal.strength, proposal.form, proposal.frequency, "|".join(proposal.flags), proposal.where.file,
+            str(proposal.where.page), " ".join(map(str, proposal.where.box)),
         )  # fmt: skip
-        writer.writerow([row[0], row[1], row[2], *map(_inert, row[3:])])
+        writer.writerow([row[0], row[1], row[2], *map(inert, row[3:])])
     return stream.getvalue()
 
 
@@ -58,8 +61,10 @@ def load_sheet(path: Path) -> tuple[Decision, ...]:
         if path.stat().st_size > MAX_SHEET_BYTES:
             raise ConfigError(f"{path} is over {MAX_SHEET_BYTES} bytes", hint="review fewer words at once")
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as UTF-8 text", hint="save the sheet as CSV, UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"the sheet {path} cannot be read ({error.strerror})", hint="check the path") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the sheet {path} is not UTF-8 text", hint="save it as CSV, UTF-8") from error
     return parse_sheet(text, path.name)
 
 
@@ -87,11 +92,13 @@ def parse_sheet(text: str, source: str) -> tuple[Decision, ...]:
             if decision is None:
                 continue
             if decision.word in lines:
-                raise ConfigError(f"{where}: the word of line {lines[decision.word]} comes again")
+                raise ConfigError(f"{where}: the word of line {lines[decision.word]} comes again", hint="keep one line")
             lines[decision.word] = reader.line_num
             decisions.append(decision)
     except csv.Error as error:
-        raise ConfigError(f"{source} line {reader.line_num} is no CSV: {error}") from error
+        raise ConfigError(
+            f"{source} line {reader.line_num} is no CSV: {error}", hint="close every quotation mark"
+        ) from error
     return tuple(decisions)
 
 
@@ -111,8 +118,3 @@ def _decision_of(row: list[str], columns: list[int], where: str) -> Decision | N
     if not word:
         raise ConfigError(f"{where}: there is no word id", hint="keep the column word as it was exported")
     return Decision(word.lower(), action, "" if action == "accept" else label, where)
-
-
-def _inert(text: str) -> str:
-    """Text that a spreadsheet shows and does not compute: what was read on a page is not trusted."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from node.consent_desk import TRAINING_PURPOSES
 from node.store_receipts import StoredReceipt, receipts_in_force
 from node.store_words import TrainableWord, trainable_word_ids, trainable_words
 from prescriptions.words import decode_png
+from protocol.consent_receipt import TRAINING_PURPOSE
 from protocol.dataset import TrainingSample, sample_content_digest
 from protocol.identifiers import Digest
 
@@ -47,7 +47,12 @@ class Samples:
 
 
 def trainable(
-    store: LocalStore, now: int, held_out_percent: int, *, receipt_ids: Collection[Digest] | None = None
+    store: LocalStore,
+    now: int,
+    held_out_percent: int,
+    *,
+    purpose: str = TRAINING_PURPOSE,
+    receipt_ids: Collection[Digest] | None = None,
 ) -> Samples:
     """Reads the words that may be used at ``now``, all at one moment of the store.
 
@@ -58,11 +63,12 @@ def trainable(
         store: The site's local store.
         now: Seconds since 1970; consent in force is judged by it.
         held_out_percent: Share of words that never trains, 0 to 90.
+        purpose: The DUO code of what the network trains for; a receipt that does not allow it lets no word train.
         receipt_ids: Only words under these consent receipts, such as those below a published root; None for all that
             are in force.
     """
     with store.read() as transaction:
-        receipt_of = _chosen_receipts(receipts_in_force(transaction, now), receipt_ids)
+        receipt_of = _chosen_receipts(receipts_in_force(transaction, now), purpose, receipt_ids)
         words = trainable_words(transaction, receipt_of.keys())
         withdrawals = transaction.withdrawal_count()
     samples = [_sample_of(word, receipt_of[word.patient_id]) for word in words]
@@ -74,10 +80,10 @@ def trainable(
     )
 
 
-def trainable_sample_ids(store: LocalStore, now: int) -> frozenset[bytes]:
+def trainable_sample_ids(store: LocalStore, now: int, *, purpose: str = TRAINING_PURPOSE) -> frozenset[bytes]:
     """Ids of the words that may be used at ``now``, held out or not, without decoding a picture."""
     with store.read() as transaction:
-        receipt_of = _chosen_receipts(receipts_in_force(transaction, now), None)
+        receipt_of = _chosen_receipts(receipts_in_force(transaction, now), purpose, None)
         return trainable_word_ids(transaction, receipt_of.keys())
 
 
@@ -87,12 +93,14 @@ def is_held_out(split_key: SealingKey, sample_id: bytes, held_out_percent: int) 
     return bucket < held_out_percent
 
 
-def _chosen_receipts(in_force: Iterable[StoredReceipt], receipt_ids: Collection[Digest] | None) -> dict[bytes, Digest]:
+def _chosen_receipts(
+    in_force: Iterable[StoredReceipt], purpose: str, receipt_ids: Collection[Digest] | None
+) -> dict[bytes, Digest]:
     """For each patient the receipt that lasts longest, so that renewing a consent moves its words once."""
     chosen: dict[bytes, tuple[int, Digest]] = {}
     for stored in in_force:
         receipt = stored.entry.signed.receipt
-        if not TRAINING_PURPOSES & set(receipt.purposes):
+        if not receipt.covers(purpose):
             continue
         if receipt_ids is not None and receipt.receipt_id not in receipt_ids:
             continue

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, cast
 
-from gateways.data_folder import store_error, sync_folder
+from gateways.whole_files import written_whole
 from protocol.canonical_json import JSONValue
 from protocol.cid import cid_of_file
 from protocol.envelope import BoundContext, seal_envelope
@@ -123,7 +120,7 @@ def seal_update(
         parameters_commitment=manifest.parameters_commitment(),
     )
     content = encode_update(manifest, encoded)
-    with _complete_or_not_at_all(path) as out:
+    with written_whole(path, path.with_suffix(".partial")) as out:
         envelope_digest = seal_envelope(content, update_length(plan), plan.recipients, context, out)
     return SealedUpdate(
         envelope_digest=envelope_digest,
@@ -135,21 +132,3 @@ def seal_update(
         num_examples=update.num_examples,
         withdrawal_count=withdrawal_count,
     )
-
-
-@contextmanager
-def _complete_or_not_at_all(path: Path) -> Iterator[BinaryIO]:
-    """Opens a sibling that becomes ``path``, synced, when the block ends without an error."""
-    partial = path.with_suffix(".partial")
-    try:
-        with partial.open("wb") as out:
-            partial.chmod(0o600)
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise store_error(error, path) from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -12,16 +12,59 @@ from gateways.settings import ChainSettings, FilePath, IPFSSettings, Settings
 Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
+class StageSettings(Settings):
+    """Which stages of preparing a page run (``prescriptions.preprocess``); ``fedrx node inspect`` shows each."""
+
+    orientation: bool = True
+    """Turn a photograph upright as its EXIF data say."""
+    page: bool = True
+    """Cut the page out of the table that it lies on and undo the perspective, where the outline is sure."""
+    light: bool = True
+    """Even the light."""
+    denoise: bool = True
+    """Smooth the paper."""
+    deskew: bool = True
+    """Turn the lines level."""
+    contrast: bool = True
+    """Spread the levels."""
+    binarise: bool = False
+    """Ink black, paper white."""
+    words: bool = True
+    """Part what an engine read as one word where the ink shows two."""
+
+
 class ReadingSettings(Settings):
     """How pages are read."""
 
-    engine: Literal["rapidocr", "easyocr"] = "rapidocr"
+    engine: Literal["rapidocr", "easyocr", "tesseract"] = "rapidocr"
+    stages: StageSettings = StageSettings()
     lexicon: FilePath | None = None
     """CSV of medicines; the shipped lexicon when unset."""
     abstain_below: float = Field(default=0.5, ge=0, le=1)
     """A reading with less confidence names no medicine."""
     keep_originals: bool = False
     """Whether imported files stay (encrypted) after their words were reviewed."""
+
+
+class IntakeSettings(Settings):
+    """What a file may cost, and where files come from by themselves."""
+
+    watch_folder: FilePath | None = None
+    """The daemon imports what lies still in it (docs/settings.md); nothing is watched when unset."""
+    settle_seconds: float = Field(default=5.0, ge=0)
+    """A file is taken when it has not changed for so long."""
+    max_bytes: int = Field(default=50 << 20, gt=0)
+    """Of a file."""
+    max_pixels: int = Field(default=60_000_000, gt=0)
+    """Of a picture as its header states it."""
+    max_pages: int = Field(default=16, ge=1)
+    """Of a PDF, a TIFF or a DICOM object."""
+    max_side: int = Field(default=3000, ge=100, le=10_000)
+    """Pixels; larger pages are scaled down after decoding."""
+    max_memory_bytes: int = Field(default=2 << 30, ge=128 << 20)
+    """Address space of the decoder's process."""
+    timeout_seconds: float = Field(default=30.0, gt=0)
+    """For decoding a file."""
 
 
 class TrainingLimits(Settings):
@@ -41,6 +84,21 @@ class ConsentSettings(Settings):
 
     validity_days: int = Field(default=365, ge=1)
     language: str = "en"
+    purpose: Literal["DUO:0000006", "DUO:0000042"] = "DUO:0000006"
+    """What the network trains for: a word trains only under a receipt that allows it."""
+    second_factor: Literal["required", "optional"] = "optional"
+    """Whether a consent needs a one-time code beside the witness."""
+
+
+class PageSettings(Settings):
+    """Where the site page is served."""
+
+    bind: str = "127.0.0.1:8443"
+    """Any address but loopback needs TLS."""
+    certificate: FilePath | None = None
+    """PEM, with the chain that leads to it; the one that ``--make-certificate`` made when unset."""
+    key: FilePath | None = None
+    """PEM, without a passphrase."""
 
 
 def _each_once(slugs: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,8 +131,10 @@ class NodeSettings(Settings):
     chain: ChainSettings
     ipfs: IPFSSettings = IPFSSettings()
     reading: ReadingSettings = ReadingSettings()
+    intake: IntakeSettings = IntakeSettings()
     training: TrainingLimits = TrainingLimits()
     consent: ConsentSettings = ConsentSettings()
+    page: PageSettings = PageSettings()
 
 
 def shown(settings: NodeSettings) -> dict[str, object]:

@@ -11,35 +11,36 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateways.block_store import KuboBlockStore
+from gateways.chain_follower import ChainFollower
+from gateways.daemon_block_store import block_store_beside_daemon
 from gateways.data_folder import DataFolder
+from gateways.deployment_file import load_deployment
 from gateways.journal import Journal
 from gateways.key_ring import KeyRing, read_passphrase
 from gateways.key_ring.accounts import address_of, open_account
-from gateways.ledger.web3_ledger import Web3Ledger
+from gateways.ledger.connecting import connect
 from gateways.settings import load_settings
 from node.global_models import GlobalModels
-from node.local_store import LocalStore
+from node.key_documents import ACCOUNT_KEY, NEXT_ACCOUNT_KEY, take_up_account
 from node.settings import NodeSettings
+from node.store_opening import open_store
 from prescriptions.lexicon import Lexicon, bundled_lexicon, load_lexicon
-from protocol.deployment import Deployment, parse_deployment
-from protocol.errors import BlockStoreUnavailableError, ConfigError, MalformedError
+from protocol.deployment import Deployment
+from protocol.errors import ConfigError
 from protocol.identifiers import AccountAddress, LineageId, SiteId, lineage_id_of, site_id_of
 from protocol.ports import BlockStore, ChainIdentity
 
 if TYPE_CHECKING:
+    from gateways.ledger.web3_ledger import Web3Ledger
     from learning.backbone import Backbone
+    from node.local_store import LocalStore
     from prescriptions.reading import PageReader
 
 KEYSTORE = "keystore.json"
 STORE = "store.sqlite"
 JOURNAL = "journal.sqlite"
-ACCOUNT_KEY = "account"
-STORE_KEY = "store-key"
 AUDIT_KEY = "audit-key"
 WITNESS_PREFIX = "witness/"
-IPFS_URL_FILE = "ipfs.url"
-SWARM_KEY_FILE = "swarm.key"
 
 
 class Site:
@@ -57,13 +58,7 @@ class Site:
     @cached_property
     def deployment(self) -> Deployment:
         """The contract that this site works with."""
-        path = self.settings.deployment
-        try:
-            return parse_deployment(path.read_bytes())
-        except FileNotFoundError as error:
-            raise ConfigError(f"there is no deployment file {path}", hint="join first: fedrx node join FILE") from error
-        except MalformedError as error:
-            raise ConfigError(f"{path}: {error.what}", hint="get it again from the governor") from error
+        return load_deployment(self.settings.deployment, missing_hint="join first: fedrx node join FILE")
 
     @property
     def identity(self) -> ChainIdentity:
@@ -81,7 +76,7 @@ class Site:
     @cached_property
     def store(self) -> LocalStore:
         """Pages, words, patients, receipts: encrypted."""
-        return LocalStore(self.folder / STORE, self.key_ring.get(STORE_KEY))
+        return open_store(self.folder / STORE, self.key_ring)
 
     @cached_property
     def journal(self) -> Journal:
@@ -90,37 +85,22 @@ class Site:
 
     @cached_property
     def ledger(self) -> Web3Ledger:
-        """The chain, signing as this site."""
-        chain = self.settings.chain
-        return Web3Ledger.connect(
-            chain.rpc_url,
-            self.deployment,
-            signer_key=self.key_ring.get(ACCOUNT_KEY),
-            finality=chain.finality,
-            timeout_seconds=chain.timeout_seconds,
-            compare_rpc_url=chain.compare_rpc_url,
-        )
+        """The chain, signing as this site; an account that waits is taken up first if the chain shows it."""
+        if NEXT_ACCOUNT_KEY in self.key_ring.names():
+            on_chain = ChainFollower(self.chain_reader).sync().sites.get(self.site_id)
+            if on_chain is not None:
+                take_up_account(self.folder, self.key_ring, on_chain)
+        return connect(self.settings.chain, self.deployment, signer_key=self.key_ring.get(ACCOUNT_KEY))
 
     @cached_property
     def chain_reader(self) -> Web3Ledger:
         """The chain, for commands that only look: it needs no key and no passphrase."""
-        chain = self.settings.chain
-        return Web3Ledger.connect(
-            chain.rpc_url, self.deployment, finality=chain.finality, compare_rpc_url=chain.compare_rpc_url
-        )
+        return connect(self.settings.chain, self.deployment)
 
     @cached_property
     def block_store(self) -> BlockStore:
         """IPFS at the configured URL, or at the one that the running daemon started."""
-        url = self.settings.ipfs.url
-        if url is None:
-            path = self.folder / IPFS_URL_FILE
-            if not path.exists():
-                raise BlockStoreUnavailableError(
-                    "no IPFS is running for this site", hint="start the daemon (fedrx node run), or set ipfs.url"
-                )
-            url = path.read_text(encoding="ascii").strip()
-        return KuboBlockStore(url)
+        return block_store_beside_daemon(self.settings.ipfs, self.folder)
 
     @cached_property
     def lexicon(self) -> Lexicon:
@@ -157,6 +137,10 @@ class Site:
     def account(self) -> AccountAddress:
         """The site's account."""
         return address_of(open_account(self.key_ring, ACCOUNT_KEY))
+
+    def sign_anew(self) -> None:
+        """Lets the next use of ``ledger`` sign with the account that the keystore holds then."""
+        self.__dict__.pop("ledger", None)
 
     def close(self) -> None:
         """Lets files go."""

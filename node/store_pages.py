@@ -10,6 +10,7 @@ from sqlalchemy import delete, exists, func, select, update
 from node.local_store import Transaction, new_id
 from node.proposal import Proposal, encode_proposal, nfc
 from node.sealed_files import open_key, sealed_key
+from node.store_redacted import add_redacted
 from node.store_sealing import Place, SealingKey
 from node.store_tables import Original, Page, PageStatus, Patient, Quarantined, Word, WordStatus
 from protocol.canonical_json import encode
@@ -49,6 +50,8 @@ class NewPage:
     patient_name: str
     """As it was read, or empty."""
     words: tuple[NewWord, ...]
+    redacted_png: bytes | None = None
+    """The page without its private fields; None where the page is a single word's crop."""
 
 
 def has_page(transaction: Transaction, page_digest: Digest) -> bool:
@@ -97,6 +100,8 @@ def add_page(transaction: Transaction, patient: str, page: NewPage, original_id:
     )
     transaction.session.flush()
     transaction.session.add_all(_word_row(key, page_id, word) for word in page.words)
+    if page.redacted_png is not None:
+        add_redacted(transaction, page_id, row.id, page.redacted_png)
     if page.patient_name and row.sealed_name is None:
         name = nfc(page.patient_name).encode("utf-8")
         row.sealed_name = key.seal(name, Place("patients", "sealed_name", row.id))

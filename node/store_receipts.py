@@ -16,11 +16,13 @@ from node.store_tables import (
     Quarantined,
     Receipt,
     ReceiptState,
+    Table,
     Withdrawal,
     WithdrawalState,
     Word,
 )
-from protocol.consent import ConsentEntry, SignedReceipt, encode_receipt, parse_receipt
+from protocol.consent import ConsentEntry, SignedReceipt
+from protocol.consent_receipt import encode_receipt, parse_receipt
 from protocol.identifiers import TxHash
 
 
@@ -85,6 +87,13 @@ def receipts(transaction: Transaction) -> tuple[StoredReceipt, ...]:
     return tuple(_value(transaction, row) for row in rows)
 
 
+def receipts_of(transaction: Transaction, patient_id: bytes) -> tuple[StoredReceipt, ...]:
+    """Every receipt of a patient, sorted by when it was granted."""
+    of_patient = select(Receipt).where(Receipt.patient_id == patient_id)
+    rows = transaction.session.scalars(of_patient.order_by(Receipt.granted_at, Receipt.id))
+    return tuple(_value(transaction, row) for row in rows)
+
+
 def receipts_in_force(transaction: Transaction, now: int) -> tuple[StoredReceipt, ...]:
     """The receipts under which samples may be used, sorted by id."""
     in_force = (Receipt.state == ReceiptState.IN_FORCE, Receipt.expires_at > now)
@@ -133,6 +142,8 @@ def set_published(transaction: Transaction, withdrawal_ids: Iterable[bytes], tx_
 def erase_patient(transaction: Transaction, patient_id: bytes) -> ErasedRows:
     """Deletes a patient's key and every row of theirs; recorded withdrawals stay, for the chain must be told.
 
+    A row is a patient's when it has a column ``patient_id``, or is a word of a page of theirs.
+
     Returns:
         What the caller must remove beside the store.
     """
@@ -143,9 +154,12 @@ def erase_patient(transaction: Transaction, patient_id: bytes) -> ErasedRows:
         original_ids=tuple(session.scalars(select(Original.id).where(Original.patient_id == patient_id))),
         quarantine_ids=tuple(session.scalars(select(Quarantined.id).where(Quarantined.patient_id == patient_id))),
     )
-    session.execute(delete(Word).where(Word.page_id.in_(pages)))
-    for table in (Page, Original, Quarantined, Receipt):
-        session.execute(delete(table).where(table.patient_id == patient_id))
+    # Who refers to others goes first.
+    for table in reversed(Table.metadata.sorted_tables):
+        if table.name == Word.__tablename__:
+            session.execute(delete(Word).where(Word.page_id.in_(pages)))
+        elif "patient_id" in table.columns:
+            session.execute(delete(table).where(table.columns["patient_id"] == patient_id))
     session.execute(delete(Patient).where(Patient.id == patient_id))
     return gone
 

@@ -95,6 +95,12 @@ def words_with(transaction: Transaction, *statuses: WordStatus) -> tuple[StoredW
     return tuple(_value(transaction, word, patient_id) for word, patient_id in rows)
 
 
+def words_of_page(transaction: Transaction, page_id: bytes) -> tuple[StoredWord, ...]:
+    """All words of a page, in no order that means anything."""
+    rows = transaction.session.execute(_with_patient().where(Word.page_id == page_id))
+    return tuple(_value(transaction, word, patient_id) for word, patient_id in rows)
+
+
 def find_word(transaction: Transaction, typed_id: str) -> StoredWord:
     """The word that a person means.
 

@@ -15,4 +15,7 @@ need "$python -m venv --help" "Python's venv" "apt-get install python3-venv"
 need "node -e 'process.exit(Number(process.versions.node.split(\".\")[0]) >= 20 ? 0 : 1)'" "Node.js 20 or newer (for the local chain)" "apt-get install nodejs npm, or your distribution's Node.js 20 package"
 need "command -v npm" "npm" "apt-get install npm"
 need "command -v git" "git" "apt-get install git"
+if ! command -v tesseract >/dev/null 2>&1; then
+  printf 'optional: Tesseract, for sites that set engine = "tesseract"\n  get it: apt-get install tesseract-ocr\n' >&2
+fi
 exit $missing

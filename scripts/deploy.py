@@ -16,40 +16,18 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import stat
 import sys
 from pathlib import Path
 
+from gateways.data_folder import write_atomically
+from gateways.deployment_file import load_deployment
 from gateways.ledger.deploying import deploy, unlocked_accounts
 from gateways.ledger.signers import KeySigner, Signer, UnlockedAccount
 from gateways.ledger.web3_ledger import Web3Ledger
-from protocol.deployment import Deployment, Predecessor, encode_deployment, parse_deployment
+from protocol.deployment import Predecessor, encode_deployment
 from protocol.errors import ConfigError, FederationError, MalformedError, WrongChainError
 from protocol.identifiers import AccountAddress, digest_of
-
-
-def read_deployment(path: Path) -> Deployment:
-    """The deployment of a file.
-
-    Raises:
-        ConfigError: The file cannot be read.
-        MalformedError: It is no deployment.
-    """
-    try:
-        return parse_deployment(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def write_deployment(path: Path, deployment: Deployment) -> None:
-    """Writes the file complete or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(encode_deployment(deployment))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def read_key(path: Path) -> bytes:
@@ -97,7 +75,7 @@ def _signer(arguments: argparse.Namespace) -> Signer:
 
 def _deploy(arguments: argparse.Namespace) -> str:
     if arguments.out.exists():
-        deployment = read_deployment(arguments.out)
+        deployment = load_deployment(arguments.out)
         try:
             Web3Ledger.connect(arguments.rpc, deployment)
         except WrongChainError as error:
@@ -107,7 +85,7 @@ def _deploy(arguments: argparse.Namespace) -> str:
         return f"{deployment.contract_address} is deployed, nothing was changed: {arguments.out}"
     predecessor = None
     if arguments.predecessor is not None:
-        previous = read_deployment(arguments.predecessor)
+        previous = load_deployment(arguments.predecessor)
         predecessor = Predecessor(previous.chain_id, previous.contract_address)
     try:
         governor = AccountAddress.from_hex(arguments.governor)
@@ -116,14 +94,14 @@ def _deploy(arguments: argparse.Namespace) -> str:
     deployment = deploy(
         arguments.rpc, _signer(arguments), governor=governor, predecessor=predecessor, finality=arguments.finality
     )
-    write_deployment(arguments.out, deployment)
+    write_atomically(arguments.out, encode_deployment(deployment), mode=0o644)
     return f"deployed {deployment.contract_address}, governed by {governor}: {arguments.out}"
 
 
 def _verify(arguments: argparse.Namespace) -> str:
     from scripts.compile_contracts import compile_suite  # noqa: PLC0415 (needs the compiler)
 
-    deployment = read_deployment(arguments.verify)
+    deployment = load_deployment(arguments.verify)
     Web3Ledger.connect(arguments.rpc, deployment)
     compiled = compile_suite()
     if compiled["compiler"] != deployment.compiler:

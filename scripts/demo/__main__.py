@@ -12,11 +12,12 @@ import signal
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import structlog
 
+from learning.evaluation import Score
 from protocol.errors import FederationError
 from scripts.demo import clinician
 from scripts.demo import network as net
@@ -93,46 +94,63 @@ def run(screen: Screen, folder: Path, data_folder: Path | None, started: list[ne
         with screen.step("prescriptions are written (synthetic)" if data_folder is None else "your data is shared out"):
             data = drawn.result() if drawn else users_own(data_folder or folder, folder / "pages")
     prepare(screen, network, data, fonts)
+    answer = net.start_scorekeeper(network, data.test_words, data.lexicon) if data.test_words else None
     rounds(screen, network, data)
-    with screen.step("the auditor replays everything"):
-        watcher = Watcher(network)
+    watcher = Watcher(network)
+    with screen.step("the auditor replays everything"), ThreadPoolExecutor(1) as pool:
+        costs = pool.submit(watcher.costs)
         replay = watcher.replay()
-    with screen.step("the readers are compared on test words in hands that no site has"):
-        scores = watcher.scores(data) if data.test_words is not None else []
-    last_screen(screen, watcher, scores, replay, data, keep=keep)
+        costs.result()
+    scores: list[tuple[str, Score]] = []
+    if answer is not None:
+        with screen.step("the last readers are compared on test words in hands that no site has"):
+            scores = net.wait_for_scores(network, answer, _ROUND_TIMEOUT_SECONDS)
+    last_screen(screen, watcher, scores, replay, costs.result(), data, keep=keep)
     if keep:
         threading.Event().wait()
 
 
 def prepare(screen: Screen, network: net.DemoNetwork, data: DemoData, fonts: Path) -> None:
-    """Sites join and the clinics work, while the governor makes round 0; two things at a time on two cores."""
-    with screen.step("sites are invited, join and are admitted"):
-        slugs = (*net.SITES, net.HOSTILE)
-        with ThreadPoolExecutor(2) as pool:
-            said = list(pool.map(lambda slug: net.join(network, slug, data.lexicon), slugs))
-        for slug, fingerprint in zip(slugs, said, strict=True):
-            screen.say(f"{slug} reads its fingerprint over the phone: {fingerprint}")
-            # One after the other: they are transactions of one account.
-            net.admit(network, slug, fingerprint)
-    title = "pages are read and reviewed, consent is recorded; the governor makes round 0"
+    """Sites join, read, review and ask for consent while the governor makes round 0; two things at a time."""
+    governor = threading.Lock()
+    title = "sites join, pages are read and reviewed, consent is recorded; the governor makes round 0"
     with screen.step(title), ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(net.genesis, network, data.lexicon, fonts, data.genesis_fonts)]
-        waiting += [pool.submit(clinic_works, screen, network, data, slug) for slug in net.SITES]
-        for future in waiting:
-            future.result()
+        sites = {pool.submit(site_begins, screen, network, data, slug, governor): slug for slug in net.SITES}
+        waiting.append(pool.submit(hostile_begins, screen, network, data, governor))
+        for done in as_completed([*waiting, *sites]):
+            done.result()
+            if done in sites and data.truth[sites[done]] is not None:
+                # Here and not in the pool: Linux ends a child with the thread that started it (PR_SET_PDEATHSIG).
+                network.sites[sites[done]].node.start()
     if None in data.truth.values():
         screen.console.input("You are the clinician: fill in the sheets (accept, fix, reject), then press Enter. ")
         for slug in net.SITES:
             clinician.take_sheet(network, network.sites[slug], network.folder / f"{slug}-review.csv")
-    with screen.step("the hostile site makes up a patient"):
-        network.run(
-            "node", "consent", "grant", "P001", "--witness", net.WITNESS, "--asked-by", net.WITNESS,
-            "-c", network.sites[net.HOSTILE].config,
-        )  # fmt: skip
+            network.sites[slug].node.start()
 
 
-def clinic_works(screen: Screen, network: net.DemoNetwork, data: DemoData, slug: str) -> None:
+def join(screen: Screen, network: net.DemoNetwork, data: DemoData, slug: str, governor: threading.Lock) -> None:
+    """One site joins and is admitted over the phone."""
+    fingerprint = net.join(network, slug, data.lexicon)
+    screen.say(f"{slug} reads its fingerprint over the phone: {fingerprint}")
+    # One after the other: they are transactions of one account.
+    with governor:
+        net.admit(network, slug, fingerprint)
+
+
+def hostile_begins(screen: Screen, network: net.DemoNetwork, data: DemoData, governor: threading.Lock) -> None:
+    """The hostile site is admitted like the others, and makes up a patient."""
+    join(screen, network, data, net.HOSTILE, governor)
+    network.run(
+        "node", "consent", "grant", "P001", "--witness", net.WITNESS, "--asked-by", net.WITNESS,
+        "-c", network.sites[net.HOSTILE].config,
+    )  # fmt: skip
+
+
+def site_begins(screen: Screen, network: net.DemoNetwork, data: DemoData, slug: str, governor: threading.Lock) -> None:
     """One site before training."""
+    join(screen, network, data, slug, governor)
     site, pages = network.sites[slug], data.pages[slug]
     clinician.import_pages(network, site, pages, single_words=data.single_words)
     patients = clinician.grant_consents(network, site, pages)
@@ -152,16 +170,11 @@ def clinic_works(screen: Screen, network: net.DemoNetwork, data: DemoData, slug:
 def rounds(screen: Screen, network: net.DemoNetwork, data: DemoData) -> None:
     """Three rounds, with what goes wrong in a real network."""
     watcher = Watcher(network)
-    with screen.step("daemons start"):
-        if network.aggregator is None:
-            raise RuntimeError("the aggregator was not made")
-        network.aggregator.start()
-        for slug in net.SITES:
-            network.sites[slug].node.start()
-        for slug in net.SITES:
-            network.sites[slug].node.wait_until_says("node.ready", 90.0)
-        hostile = net.hostile(network, VICTIM, 2)
-    with screen.step("round 1"):
+    if network.aggregator is None:
+        raise RuntimeError("the aggregator was not made")
+    network.aggregator.start()
+    hostile = net.hostile(network, VICTIM, 2)
+    with screen.step("round 1, with the daemons' start"):
         watcher.wait_for_round(1, _ROUND_TIMEOUT_SECONDS)
     patient = clinician.patients_of(data.pages[WITHDRAWS])[0]
     clinician.withdraw(network, network.sites[WITHDRAWS], patient)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateways.embedded_kubo.supervisor import EmbeddedKubo
 from gateways.ledger.deploying import unlocked_accounts
+from learning.evaluation import Score
 from protocol.identifiers import AccountAddress
-from scripts.demo.processes import Daemon, fedrx
+from scripts.demo.assignment import Assignment, read_answer, write_assignment
+from scripts.demo.processes import CommandFailedError, Daemon, fedrx
 from scripts.local_chain import LocalChain
 
 LINEAGE = "easyocr-last-conv"
@@ -23,6 +27,7 @@ HOSTILE = "shadow-clinic"
 WITNESS = "dr-rahman"
 ROUNDS = 3
 _BLOCK_MILLISECONDS = 1000
+_POLL_SECONDS = 0.3
 _GOVERNOR_FUNDS_WEI = 10**21
 
 
@@ -50,6 +55,7 @@ class DemoNetwork:
     resources: ExitStack
     sites: dict[str, DemoSite] = field(default_factory=dict)
     aggregator: Daemon | None = None
+    scorekeeper: Daemon | None = None
 
     @property
     def deployment(self) -> Path:
@@ -81,7 +87,7 @@ class DemoNetwork:
 
     def stop(self) -> None:
         """Ends daemons, then IPFS and the chain."""
-        for daemon in self.daemons():
+        for daemon in (*self.daemons(), *([self.scorekeeper] if self.scorekeeper else [])):
             daemon.stop()
         self.resources.close()
 
@@ -116,29 +122,38 @@ def start_parts(folder: Path) -> DemoNetwork:
 
 
 def deploy(network: DemoNetwork) -> None:
-    """The contract, the auditor's key, the aggregator."""
-    run, config = network.run, network.governor_config
-    run("deploy", "-c", config)
-    auditor = json.loads(
+    """The contract, the auditor's key, the aggregator; the governor's transactions one after the other."""
+    run, governor = network.run, network.governor_config
+    with ThreadPoolExecutor(2) as pool:
+        keys = pool.submit(_make_auditor_keys, network)
+        run("deploy", "-c", governor)
+        aggregator = pool.submit(_make_aggregator, network)
+        auditor = keys.result()
         run(
-            "audit",
-            "keygen",
-            "--out",
-            network.folder / "auditor",
-            "--passphrase-file",
-            network.passphrase_file,
-            "--json",
-        )
+            "governor", "auditor-key", auditor["public_key_file"], "--account", auditor["account"],
+            "--fingerprint", auditor["fingerprint"], "-c", governor,
+        )  # fmt: skip
+        made = aggregator.result()
+    run(
+        "governor", "admit-aggregator", AGGREGATOR, "--account", made["account"],
+        "--key-digest", made["key_digest"], "-c", governor,
+    )  # fmt: skip
+    run("governor", "set-aggregators", AGGREGATOR, "-c", governor)
+
+
+def _make_auditor_keys(network: DemoNetwork) -> dict[str, str]:
+    folder, passphrase = network.folder / "auditor", network.passphrase_file
+    made: dict[str, str] = json.loads(
+        network.run("audit", "keygen", "--out", folder, "--passphrase-file", passphrase, "--json")
     )
-    run("governor", "auditor-key", auditor["public_key_file"], "--account", auditor["account"], "-c", config)
-    _aggregator(network)
+    return made
 
 
-def _aggregator(network: DemoNetwork) -> None:
+def _make_aggregator(network: DemoNetwork) -> dict[str, str]:
     folder = network.folder / "aggregator"
     folder.mkdir()
     config = folder / "aggregator.toml"
-    made = json.loads(
+    made: dict[str, str] = json.loads(
         network.run(
             "aggregator", "init", "--aggregator", AGGREGATOR, "--deployment", network.deployment,
             "--lineage", f"{LINEAGE}:{SCOPE}", "--config", config, "--rpc-url", network.chain.url,
@@ -146,16 +161,11 @@ def _aggregator(network: DemoNetwork) -> None:
             "--passphrase-file", network.passphrase_file, "--json",
         )
     )  # fmt: skip
-    governor = network.governor_config
-    network.run(
-        "governor", "admit-aggregator", AGGREGATOR, "--account", made["account"],
-        "--key-digest", made["key_digest"], "-c", governor,
-    )  # fmt: skip
-    network.run("governor", "set-aggregators", AGGREGATOR, "-c", governor)
     _configure_rounds(config, network)
     network.aggregator = Daemon(
         AGGREGATOR, ("aggregator", "run", "--config", str(config)), network.folder / "aggregator.log"
     )
+    return made
 
 
 def _configure_rounds(config: Path, network: DemoNetwork) -> None:
@@ -228,3 +238,42 @@ def hostile(network: DemoNetwork, victim: str, round_number: int) -> Daemon:
     site = network.sites[HOSTILE]
     arguments = ("--config", str(site.config), "--victim", victim, "--lineage", LINEAGE, "--round", str(round_number))
     return Daemon(HOSTILE, arguments, network.folder / f"{HOSTILE}.log", module="scripts.demo.hostile").start()
+
+
+def wait_for_scores(network: DemoNetwork, answer: Path, timeout_seconds: float) -> list[tuple[str, Score]]:
+    """The scorekeeper's rows.
+
+    Raises:
+        CommandFailedError: It ended without an answer, or the time ran out.
+    """
+    keeper, end = network.scorekeeper, time.monotonic() + timeout_seconds
+    while not answer.exists():
+        if keeper is None or not keeper.alive() or time.monotonic() > end:
+            raise CommandFailedError(f"the scorekeeper gave no answer; see {network.folder / 'scorekeeper.log'}")
+        time.sleep(_POLL_SECONDS)
+    return read_answer(answer)
+
+
+def start_scorekeeper(network: DemoNetwork, words: Path, lexicon: Path) -> Path:
+    """Starts the comparison of readers beside the network; returns the file that will hold its rows."""
+    folder = network.folder / "scores"
+    answer = network.folder / "scores.json"
+    assignment = Assignment(
+        deployment=str(network.deployment),
+        rpc_url=network.chain.url,
+        ipfs_url=network.kubo.rpc_url,
+        lineage=LINEAGE,
+        rounds=ROUNDS,
+        genesis=str(network.folder / "governor" / f"genesis-{LINEAGE}.safetensors"),
+        sites={slug: str(network.sites[slug].config) for slug in SITES},
+        words=str(words),
+        lexicon=str(lexicon),
+        folder=str(folder),
+        answer=str(answer),
+    )
+    path = network.folder / "assignment.json"
+    write_assignment(assignment, path)
+    network.scorekeeper = Daemon(
+        "scorekeeper", (str(path),), network.folder / "scorekeeper.log", module="scripts.demo.scorekeeper"
+    ).start()
+    return answer

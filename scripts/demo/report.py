@@ -6,6 +6,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from gateways.chain_follower import ChainFollower
 from gateways.ledger.web3_ledger import Web3Ledger
@@ -14,14 +15,12 @@ from protocol import ledger_events as ev
 from protocol.deployment import parse_deployment
 from protocol.history import History, LineageView, RoundView
 from protocol.identifiers import SiteId, lineage_id_of, site_id_of
-from protocol.plan import RoundPlan, parse_plan
 from scripts.demo import network as net
 from scripts.demo.pages import DemoData
 from scripts.demo.processes import CommandFailedError
-from scripts.demo.screen import Screen, accuracy_table, cost_table, further, time_table, verdict_table
+from scripts.demo.screen import Cost, Screen, accuracy_table, cost_table, further, time_table, verdict_table
 
 _POLL_SECONDS = 0.3
-_FETCH_SECONDS = 20.0
 
 
 class Watcher:
@@ -32,14 +31,14 @@ class Watcher:
     """
 
     def __init__(self, network: net.DemoNetwork) -> None:
-        self._network = network
+        self.network = network
         self._ledger = Web3Ledger.connect(network.chain.url, parse_deployment(network.deployment.read_bytes()))
         self._follower = ChainFollower(self._ledger, keep_events=True)
 
     @property
     def names(self) -> dict[SiteId, str]:
         """Slugs by id."""
-        return {site_id_of(slug): slug for slug in self._network.sites}
+        return {site_id_of(slug): slug for slug in self.network.sites}
 
     def history(self) -> History:
         """The chain's word, now."""
@@ -70,7 +69,7 @@ class Watcher:
         """
         end = time.monotonic() + timeout_seconds
         while not true():
-            for daemon in self._network.daemons():
+            for daemon in self.network.daemons():
                 if daemon.started and not daemon.alive():
                     raise CommandFailedError(f"{daemon.name} ended by itself; see {daemon.log}")
             if time.monotonic() > end:
@@ -79,11 +78,11 @@ class Watcher:
 
     def all_adopted(self, round_number: int) -> bool:
         """Whether every site has judged a round's model."""
-        return all(self._network.sites[slug].node.says(f"round={round_number}", "model.judged") for slug in net.SITES)
+        return all(self.network.sites[slug].node.says(f"round={round_number}", "model.judged") for slug in net.SITES)
 
     def replay(self) -> list[str]:
         """What ``fedrx audit replay`` says."""
-        network = self._network
+        network = self.network
         names = [option for slug in (*network.sites, net.AGGREGATOR) for option in ("--name", slug)]
         said = network.run(
             "audit", "replay", "--deployment", network.deployment, "--rpc", network.chain.url,
@@ -92,46 +91,25 @@ class Watcher:
         )  # fmt: skip
         return said.strip().splitlines()
 
-    def scores(self, data: DemoData) -> list[tuple[str, Score]]:
-        """Global, local-only and zero-shot accuracy on the test words."""
-        from scripts.demo.measure import Reader, scores  # noqa: PLC0415 - torch loads for seconds
-
-        if data.test_words is None:
-            raise RuntimeError("there are no test words")
-        lineage = self.lineage()
-        genesis = self._network.folder / "governor" / f"genesis-{net.LINEAGE}.safetensors"
-        head = self._network.sites[net.SITES[0]].folder / "models" / f"{lineage.head_digest.hex()}.safetensors"
-        readers = [Reader("zero-shot english_g2", None), Reader("round 0 (rendered names)", genesis)]
-        readers += [Reader(f"local only: {slug}", genesis, self._network.sites[slug].config) for slug in net.SITES]
-        readers.append(Reader(f"global model, round {lineage.head_round}", head))
-        plans = [self._plan(view) for view in self.rounds()]
-        return scores(readers, data.test_words, data.lexicon, plans, self._network.folder, int(time.time()))
-
-    def costs(self) -> list[tuple[str, int, int, int]]:
-        """(call, times, mean gas, mean bytes given to IPFS) from the chain's receipts and the sites' sent lists."""
+    def costs(self) -> list[Cost]:
+        """Per kind of call, from the chain's receipts and the sites' sent lists."""
         gas: dict[str, list[int]] = defaultdict(list)
         for located in self._follower.events:
             label = _CALLS.get(type(located.event))
             if label is not None:
-                receipt = self._network.chain.rpc("eth_getTransactionReceipt", str(located.position.tx_hash))
+                receipt = self.network.chain.rpc("eth_getTransactionReceipt", str(located.position.tx_hash))
                 gas[label].append(int(receipt["gasUsed"], 16))
-        sizes: list[int] = []
-        for slug in net.SITES:
-            items = json.loads(self._network.run("node", "sent", "--json", "-c", self._network.sites[slug].config))
-            sizes += [item["bytes"] for item in items if item["what"] == "sealed update"]
+        with ThreadPoolExecutor(2) as pool:
+            sizes = [size for sent in pool.map(self._sealed_sizes, net.SITES) for size in sent]
         sealed = sum(sizes) // len(sizes) if sizes else 0
         return [
-            (label, len(used), sum(used) // len(used), sealed if label == _CALLS[ev.UpdateRegistered] else 0)
+            Cost(label, len(used), sum(used) // len(used), sealed if label == _CALLS[ev.UpdateRegistered] else 0)
             for label, used in gas.items()
         ]
 
-    def _plan(self, view: RoundView) -> RoundPlan:
-        path = self._network.folder / f"plan-{view.opened.round}.json"
-        from gateways.block_store import KuboBlockStore  # noqa: PLC0415
-
-        store = KuboBlockStore(self._network.kubo.rpc_url)
-        store.fetch(view.opened.plan_cid, path, max_bytes=4 << 20, timeout_seconds=_FETCH_SECONDS)
-        return parse_plan(path.read_bytes())
+    def _sealed_sizes(self, slug: str) -> list[int]:
+        items = json.loads(self.network.run("node", "sent", "--json", "-c", self.network.sites[slug].config))
+        return [item["bytes"] for item in items if item["what"] == "sealed update"]
 
     def _outcome(self, number: int) -> object | None:
         view = self.lineage().rounds.get(number)
@@ -149,7 +127,14 @@ _CALLS: dict[type, str] = {
 
 
 def last_screen(
-    screen: Screen, watcher: Watcher, scores: list[tuple[str, Score]], replay: list[str], data: DemoData, *, keep: bool
+    screen: Screen,
+    watcher: Watcher,
+    scores: list[tuple[str, Score]],
+    replay: list[str],
+    costs: list[Cost],
+    data: DemoData,
+    *,
+    keep: bool,
 ) -> None:
     """Everything that a visitor came for."""
     console = screen.console
@@ -157,19 +142,21 @@ def last_screen(
     console.print(verdict_table(watcher.rounds(), watcher.names))
     if scores:
         console.print(accuracy_table(scores, f"Read right of {scores[0][1].total} test words ({data.says})"))
-    console.print(cost_table(watcher.costs()))
+    console.print(cost_table(costs))
     console.print(time_table(screen.spent))
     console.print(f"[bold green]{replay[-1]}[/bold green]", highlight=False)
     console.print(f"{data.note} The whole demo took {screen.seconds:.0f} s.", highlight=False)
-    network = watcher._network  # noqa: SLF001
+    console.print(further(_commands(watcher.network), kept=keep))
+
+
+def _commands(network: net.DemoNetwork) -> list[tuple[str, str]]:
     where = f"--deployment {network.deployment} --rpc {network.chain.url}"
     node = network.sites[net.SITES[0]].config
     fedrx = ".venv/bin/fedrx"
-    commands = [
+    return [
         (f"{fedrx} audit trail {where}", "everything that happened, in plain sentences"),
         (f"{fedrx} audit availability {where} --ipfs {network.kubo.rpc_url}", "every CID and who holds it"),
         (f"{fedrx} node status -c {node}", "how a site stands and why"),
         (f"{fedrx} node sent -c {node}", "everything that left the site"),
         (f"{fedrx} node read PAGE.png -c {node}", "read a page with the global model"),
     ]
-    console.print(further(commands, kept=keep))

@@ -77,11 +77,24 @@ def accuracy_table(rows: Sequence[tuple[str, Score]], title: str) -> Table:
     return table
 
 
-def cost_table(rows: Sequence[tuple[str, int, int, int]]) -> Table:
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one kind of call cost."""
+
+    call: str
+    times: int
+    gas: int
+    """Mean gas of a call."""
+    sent_bytes: int
+    """Mean bytes given to IPFS with it; 0 where nothing is."""
+
+
+def cost_table(rows: Sequence[Cost]) -> Table:
     """Gas and bytes per kind of call."""
     table = Table("call", "times", "gas each", "bytes to IPFS", title="What it cost", title_justify="left")
-    for name, times, gas, size in rows:
-        table.add_row(name, str(times), f"{gas:,}", f"{size:,}" if size else "")
+    for row in rows:
+        sent = f"{row.sent_bytes:,}" if row.sent_bytes else ""
+        table.add_row(row.call, str(row.times), f"{row.gas:,}", sent)
     return table
 
 

@@ -10,8 +10,6 @@ from tests.architecture.tree import PRODUCT, ROOMS, ROOT, SCRIPTS, TESTS, name_o
 
 MAX_LINES = 300
 HARD_LINES = 350
-TABLES = {"protocol/reverts.py"}
-"""One row for each error of the contract: to cut the table in two would help nobody."""
 MAX_FUNCTION_LINES = 50
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager"}
 
@@ -25,7 +23,7 @@ def test_a_file_is_short_or_says_why_not():
         count = len(path.read_text(encoding="utf-8").splitlines())
         if count > MAX_LINES:
             assert "longer than others" in (ast.get_docstring(parsed(path)) or ""), name_of(path)
-        assert count <= HARD_LINES or name_of(path) in TABLES, name_of(path)
+        assert count <= HARD_LINES, name_of(path)
 
 
 def test_a_function_is_short():

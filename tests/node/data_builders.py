@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 
 from gateways.key_ring import KeyRing
+from gateways.key_ring.accounts import create_account
 from gateways.key_ring.sealing import Argon2Cost
-from node.consent_desk import ConsentDesk, Grant
+from node.consent_desk import ConsentDesk, witness_key
+from node.consent_grant import Grant
 from node.local_store import LocalStore
 from node.notice import shipped_notice
 from node.proposal import Candidate, Proposal, Whereabouts
@@ -51,8 +53,12 @@ class Clinic:
         self.quarantine = SealedFiles(self.folder / "quarantine")
         self.key_ring = KeyRing.create(self.folder / "keystore.json", b"open sesame", cost=CHEAP)
         self.desk = ConsentDesk(self.store, self.key_ring, IDENTITY, SITE_ID)
-        self.desk.add_witness("nurse-rahman")
+        self.add_witness("nurse-rahman")
         self.review = ReviewDesk(self.store, self.originals, keep_originals=self.keep_originals)
+
+    def add_witness(self, name: str) -> AccountAddress:
+        """A staff member with a signing key."""
+        return create_account(self.key_ring, witness_key(name))
 
     def add_words(self, patient: str, *names: str, page: str = "page") -> list[bytes]:
         """One page of a patient with a word for each name; returns the words' ids in that order."""

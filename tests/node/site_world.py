@@ -17,6 +17,7 @@ from torch.nn import functional
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
 from gateways.journal import Journal
+from gateways.outbox import Outbox
 from learning.alphabet import Alphabet
 from learning.backbone import check_parameters
 from learning.device import DeviceProfile
@@ -28,7 +29,6 @@ from node.features import FeatureCache
 from node.global_models import GlobalModels
 from node.local_training import Trainer
 from node.loop import NodeLoop
-from node.outbox import Outbox
 from node.parts import SiteParts
 from node.review import Decision
 from node.round_records import RoundRecords
@@ -414,7 +414,7 @@ class SiteWorld:
     def _admit(self, slug: str) -> Any:
         ledger = self.world.fresh_ledger()
         self.governor.send(calls.AdmitSite(site_id_of(slug), ledger.account, KEY_DIGEST))
-        ledger.send(calls.PublishConsentRoot(digest_of("test-root", slug.encode()), self.now + 10_000_000))
+        ledger.send(calls.PublishConsentRoot(digest_of("test-root", slug.encode()), self.now + 10_000_000, 1, 0, 0))
         return ledger
 
 

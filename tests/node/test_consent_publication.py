@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gateways.outbox import Outbox
 from node.consent_desk import consent_entries, pending_withdrawals
 from node.consent_publication import ConsentPublisher, publish_pending
-from node.outbox import Outbox
 from node.sent import SentLog
 from node.site import Site
 from node.store_receipts import receipts
@@ -41,6 +41,7 @@ def test_the_published_root_is_that_of_the_receipts_in_force(world: SiteWorld) -
     entries = consent_entries(world.clinic.store, world.now)
     assert root.root == consent_tree(entries, AUDIT_KEY).root
     assert root.valid_until == min(entry.signed.receipt.expires_at for entry in entries)
+    assert (root.patients, root.guardians, root.waivers) == (len(entries), 0, 0)
     published = publisher(world).published(world.history, world.now)
     assert published is not None
     assert published.receipt_ids == {entry.signed.receipt.receipt_id for entry in entries}
@@ -185,7 +186,7 @@ class LateRoot:
         world.journal.record(f"consent-root/{self.root.hex()}", ids)
 
     def arrives(self) -> None:
-        self.world.ledger.send(calls.PublishConsentRoot(self.root, self.world.now + DAY))
+        self.world.ledger.send(calls.PublishConsentRoot(self.root, self.world.now + DAY, 1, 0, 0))
 
 
 class TestACommandWithoutADaemon:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import io
 import itertools
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gateways.stopping import stoppable
-from node.daemon import repeat
+from gateways.repeating import repeat
+from node.daemon import WAITS_FOR, watching
 from node.round_records import Stage
+from node.settings import IntakeSettings
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
 from protocol.envelope import envelope_digest_of
@@ -30,11 +28,11 @@ from protocol.errors import (
     LedgerError,
     LedgerUnavailableError,
     StoreError,
-    WrongChainError,
 )
 from protocol.reverts import RoundNotOpenError
 from protocol.round import RoundState
 from tests.node.site_world import KEY_DIGEST, NAMES, SITE_ID, SiteWorld
+from tests.node.test_intake import Hospital, page_file
 
 CALLS = {
     "ledger": {"head", "send"},
@@ -229,6 +227,27 @@ def test_a_withdrawn_patients_features_are_forgotten_before_the_chain_answers(tm
     assert len(after) == len(NAMES)
 
 
+def test_pages_of_the_watched_folder_come_in_while_the_chain_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hospital, folder = Hospital(tmp_path / "site"), tmp_path / "watched"
+    (folder / "P001").mkdir(parents=True)
+    page_file(folder / "P001" / "a.png", 1)
+    monkeypatch.setattr("node.intake_parts.intake_parts", lambda _site: hospital.parts)
+    settings = IntakeSettings(watch_folder=folder, settle_seconds=0)
+    site: Any = SimpleNamespace(settings=SimpleNamespace(intake=settings))
+
+    def away() -> bool:
+        raise LedgerUnavailableError("no chain")
+
+    step = watching(site, away)
+    for _ in range(2):
+        with pytest.raises(LedgerUnavailableError):
+            step()
+    assert {word.patient for word in hospital.words()} == {"P001"}
+    assert not (folder / "P001" / "a.png").exists()
+
+
 def test_a_site_whose_account_was_rotated_sends_nothing(tmp_path: Path) -> None:
     world = SiteWorld(tmp_path / "node")
     world.governor.send(calls.RotateSiteAccount(SITE_ID, world.world.fresh_account(), KEY_DIGEST))
@@ -282,24 +301,8 @@ class TestRepeat:
             return found
 
         with pytest.raises(ConfigError):
-            repeat(step, poll_seconds=1, max_backoff_seconds=6, sleep=slept.append)
+            repeat(step, waits_for=WAITS_FOR, poll_seconds=1, max_backoff_seconds=6, sleep=slept.append)
         assert slept == [1, 2, 4, 6, 6, 1, 1]
-
-    def test_another_chain_is_not_waited_for(self) -> None:
-        def step() -> bool:
-            raise WrongChainError("another chain")
-
-        with pytest.raises(WrongChainError):
-            repeat(step, poll_seconds=1, max_backoff_seconds=1, sleep=lambda _: None)
-
-    def test_a_signal_ends_it_in_the_middle_of_a_wait(self) -> None:
-        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
-        timer.start()
-        started = time.monotonic()
-        with stoppable():
-            repeat(lambda: False, poll_seconds=30, max_backoff_seconds=30)
-        assert time.monotonic() - started < 10
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_the_modules_of_a_command_that_only_looks_load_no_torch() -> None:

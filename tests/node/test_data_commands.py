@@ -14,13 +14,16 @@ from typer.testing import CliRunner, Result
 
 from gateways.key_ring import KeyRing
 from gateways.key_ring.accounts import create_account
+from node import consent_commands
+from node.consent_desk import witness_key
 from node.data_commands import add_to
 from node.site import ACCOUNT_KEY, AUDIT_KEY, open_site
-from node.site import STORE_KEY as STORE_KEY_NAME
+from node.store_opening import STORE_KEY as STORE_KEY_NAME
 from protocol.canonical_json import encode, parse_object
-from protocol.consent import SignedReceipt, parse_receipt, verify_receipt
+from protocol.consent import SignedReceipt, verify_receipt
+from protocol.consent_receipt import parse_receipt
 from protocol.deployment import Deployment, encode_deployment
-from protocol.errors import ConfigError, ConsentError, FederationError, PrescriptionError
+from protocol.errors import ConfigError, ConsentError, FederationError, PrescriptionError, StoreError
 from protocol.identifiers import AccountAddress, Digest
 from tests.node.data_builders import CHEAP, IDENTITY, STORE_KEY
 
@@ -62,6 +65,7 @@ class Shell:
         key_ring.put(STORE_KEY_NAME, STORE_KEY)
         key_ring.put(AUDIT_KEY, b"\x07" * 32)
         create_account(key_ring, ACCOUNT_KEY)
+        self.witness = create_account(key_ring, witness_key("nurse-rahman"))
         self._app = typer.Typer()
         add_to(self._app)
 
@@ -129,13 +133,39 @@ def test_a_page_goes_from_import_to_review_to_consent_and_back(shell: Shell, tmp
     assert shell.listed("review", "list") == []
     assert len(shell.listed("review", "list", "--all")) == 2
 
-    shell.run("consent", "witness", "add", "nurse-rahman")
     shell.run(*GRANT)
     assert [row["state"] for row in shell.listed("consent", "list")] == ["in force"]
     shell.run("consent", "withdraw", "P001")
     assert [row["state"] for row in shell.listed("consent", "list")] == ["withdrawn"]
     assert "2 words and 0 files erased" in shell.run("consent", "erase", "P001", "--yes").stderr
     assert shell.listed("consent", "list") == shell.listed("review", "list", "--all") == []
+
+
+def test_inspect_writes_one_private_picture_and_says_so(shell: Shell, tmp_path: Path) -> None:
+    page = typed_page(tmp_path / "a.png", "Tab. Amoxil 500 mg 1+0+1")
+    picture = tmp_path / "picture.png"
+    result = shell.run("inspect", str(page), "-o", str(picture))
+    assert "in clear" in result.stderr.replace("\n", " ")
+    assert picture.stat().st_mode & 0o777 == 0o600
+    with Image.open(picture) as opened:
+        assert opened.size[0] == 2000
+    assert not (shell.folder / "data" / "store.sqlite").exists()
+    assert "has 1 pages" in str(shell.refused("inspect", str(page), "-o", str(picture), "--page", "2"))
+
+
+def test_a_stage_is_switched_off_and_an_engine_chosen_in_the_settings(shell: Shell, tmp_path: Path) -> None:
+    with (shell.folder / "node.toml").open("a") as settings:
+        settings.write('[reading]\nengine = "tesseract"\n[reading.stages]\ndenoise = false\nbinarise = true\n')
+        settings.write("[intake]\nmax_pixels = 100_000\n")
+    page = typed_page(tmp_path / "a.png", "Tab. Amoxil 500 mg 1+0+1")
+    shell.refused("import", str(page), "--patient", "P001")
+    (item,) = shell.listed("quarantine", "list")
+    assert item["reason"] == "too-many-pixels"
+    text = (shell.folder / "node.toml").read_text().replace("100_000", "9_000_000")
+    (shell.folder / "node.toml").write_text(text)
+    shell.run("import", str(page), "--patient", "P001")
+    (word,) = shell.listed("review", "list")
+    assert str(word["proposal"]).lower() == "amoxil"
 
 
 def test_words_are_accepted_fixed_and_rejected_one_by_one(shell: Shell, tmp_path: Path) -> None:
@@ -200,20 +230,70 @@ def test_nobody_withdraws_for_a_patient_who_is_not_known(shell: Shell) -> None:
     assert isinstance(shell.refused("consent", "withdraw", "P999"), ConsentError)
 
 
+def test_a_copy_that_cannot_be_written_is_said_before_the_consent_is_recorded(shell: Shell, tmp_path: Path) -> None:
+    for path in (tmp_path / "none" / "receipt.json", tmp_path):
+        error = shell.refused(*GRANT, "--receipt", str(path))
+        assert error.hint
+        assert str(path) in str(error)
+    assert shell.listed("consent", "list") == []
+    shell.run(*GRANT, "--receipt", str(tmp_path / "receipt.json"))
+    assert len(shell.listed("consent", "list")) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".receipt")] == []
+
+
+def test_a_copy_that_fails_after_all_says_that_the_consent_stands(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(consent_commands, "write_atomically", full)
+    done = shell.run(*GRANT, "--receipt", str(tmp_path / "receipt.json"), ok=False)
+    assert isinstance(done.exception, StoreError)
+    assert "the consent is recorded" in str(done.exception)
+    (row,) = shell.listed("consent", "list")
+    assert str(row["receipt"]) in done.stdout
+
+
+def test_a_witness_whom_nobody_knows_is_a_wrong_word_on_the_command_line(shell: Shell) -> None:
+    error = shell.refused("consent", "grant", "P001", "--witness", "nobody", "--asked-by", "Dr Khan")
+    assert isinstance(error, ConfigError)
+    assert "fedrx node witness add" in error.hint
+    assert shell.listed("consent", "list") == []
+
+
+def test_a_lost_store_is_told_and_begun_anew_only_when_asked_for(shell: Shell) -> None:
+    shell.run(*GRANT)
+    store = shell.folder / "data" / "store.sqlite"
+    kept = store.read_bytes()
+    store.unlink()
+    for state in ("missing", "empty"):
+        error = shell.refused("consent", "list")
+        assert isinstance(error, ConfigError)
+        assert state in error.what
+        assert "backup" in error.hint
+        store.touch()
+    store.write_bytes(kept)
+    assert len(shell.listed("consent", "list")) == 1
+    assert "keep it" in str(shell.refused("new-store", "--yes"))
+    store.unlink()
+    shell.run("new-store", "--yes")
+    assert shell.listed("consent", "list") == []
+    shell.run(*GRANT)
+    assert len(shell.listed("consent", "list")) == 1
+
+
 def test_the_patients_copy_of_a_receipt_can_be_checked_without_the_site(shell: Shell, tmp_path: Path) -> None:
-    address = shell.run("consent", "witness", "add", "nurse-rahman").stdout.strip()
     copy = tmp_path / "receipt.json"
     shell.run(*GRANT, "--receipt", str(copy))
     keys = frozenset({"format", "receipt", "signature", "chain_id", "contract_address"})
     fields = parse_object(copy.read_bytes(), keys)
     receipt = parse_receipt(encode(fields["receipt"]))
     signed = SignedReceipt(receipt, bytes.fromhex(str(fields["signature"])))
-    verify_receipt(signed, frozenset({AccountAddress.from_hex(address)}), IDENTITY)
-    assert shell.run("consent", "witness", "list").stdout.split() == ["nurse-rahman"]
+    verify_receipt(signed, frozenset({shell.witness}), IDENTITY)
 
 
 def test_consent_that_trains_nothing_says_so(shell: Shell) -> None:
-    shell.run("consent", "witness", "add", "nurse-rahman")
     assert "no word trains" in shell.run(*GRANT, "--purpose", "DUO:0000043").stderr
     assert "no word trains" not in shell.run(*GRANT).stderr
 
@@ -243,7 +323,6 @@ def test_the_help_warns_that_pictures_are_written_in_clear(shell: Shell) -> None
 
 
 def test_commands_work_while_another_part_of_the_site_has_the_store_open(shell: Shell) -> None:
-    shell.run("consent", "witness", "add", "nurse-rahman")
     with open_site(shell.folder / "node.toml") as site:
         assert site.store.withdrawal_count() == 0
         shell.run(*GRANT)

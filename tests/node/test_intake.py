@@ -3,8 +3,9 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from learning.lexicon_index import LexiconIndex
+from learning.recogniser import Reading
 from node.intake import FileReport, ImportItem, ImportReport, IntakeParts, Outcome, import_files
 from node.local_store import LocalStore
+from node.model_reader import ModelReader
+from node.proposal import READERS_DISAGREE, Candidate, ModelReading
 from node.sealed_files import SealedFiles
 from node.store_pages import known_files
 from node.store_quarantine import quarantined_files
@@ -129,6 +134,51 @@ def test_a_page_becomes_medicine_words_that_wait_for_review(hospital: Hospital, 
         crop = crop_png(transaction, word.word_id)
     assert crop is not None
     assert decode_png(crop).ndim == 2
+
+
+class PenModel:
+    """A global model that reads one name in every crop."""
+
+    def __init__(self, name: str, *, sure: bool = True) -> None:
+        self.reading = Reading(name.lower(), ((name, 0.9), ("Amoxil", 0.05)), 0.9, abstained=not sure)
+
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
+        assert all(crop.ndim == 2 for crop in crops)
+        return [self.reading for _ in crops]
+
+
+@pytest.mark.parametrize(
+    ("says", "sure", "label", "disagree"),
+    [("Amoxil", True, "Amoxil", False), ("Lasix", True, "Lasix", True), ("Lasix", False, "Amoxil", False)],
+    ids=["agree", "disagree", "the model is not sure"],
+)
+def test_a_global_model_reads_the_word_too_and_both_readings_are_kept(
+    hospital: Hospital, tmp_path: Path, says: str, *, sure: bool, label: str, disagree: bool
+) -> None:
+    names = LexiconIndex.of(["Amoxil"])
+    pen: Any = PenModel(says, sure=sure)
+    hospital.parts = replace(hospital.parts, second=lambda: ModelReader(4, pen, names, 0.5))
+    pen.read_crops = lambda crops, _names, *, threshold: pen.read(crops)
+    hospital.take(page_file(tmp_path / "a.png", 1))
+    (word,) = hospital.words()
+    assert word.proposal.text == "Amoxil"
+    assert word.proposal.model is not None
+    assert (word.proposal.model.round, word.proposal.model.text) == (4, says.lower())
+    assert [candidate.name for candidate in word.proposal.model.candidates] == [says, "Amoxil"]
+    assert word.proposal.label == label
+    assert (READERS_DISAGREE in word.proposal.flags) is disagree
+
+
+def test_two_readers_that_agree_are_surer_than_one_and_that_disagree_come_first(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    hospital.take(page_file(tmp_path / "a.png", 1))
+    (word,) = hospital.words()
+    one = word.proposal
+    agree, disagree = (
+        replace(one, model=ModelReading(1, name, (Candidate(name, 0.8),), sure=True)) for name in ("Amoxil", "Lasix")
+    )
+    assert disagree.certainty < 0.5 <= one.certainty < agree.certainty
 
 
 def test_the_original_is_kept_sealed_until_review(hospital: Hospital, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from gateways.settings import load_settings
 from node import joining
 from node.joining import Joined, join, key_document
 from node.settings import NodeSettings
-from node.site import ACCOUNT_KEY, AUDIT_KEY, STORE_KEY, open_site
+from node.site import ACCOUNT_KEY, AUDIT_KEY, open_site
+from node.store_opening import STORE_KEY, STORE_MADE
 from protocol.deployment import Deployment
 from protocol.errors import ConfigError, KeyRingError, MalformedError, WrongPassphraseError
 from protocol.identifiers import AccountAddress, BlockHash, digest_of
@@ -54,6 +55,7 @@ def invitation_file(folder: Path, **changes: Any) -> Path:
     invitation = Invitation(
         site="dhaka-general",
         deployment=DEPLOYMENT,
+        governor=GOVERNOR,
         rpc_url="http://127.0.0.1:8545",
         lineages=("english-g2-last-conv",),
         swarm_key="/key/swarm/psk/1.0.0/\n/base16/\n" + "ab" * 32 + "\n",
@@ -71,6 +73,10 @@ def joined(tmp_path: Path, *, passphrase: bytes = b"open sesame", **changes: Any
     return join(invitation_file(tmp_path, **changes), folder, passphrase, passphrase_file, ("nurse",), NOW)
 
 
+def files_below(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_joining_makes_keys_settings_deployment_and_a_key_document(tmp_path: Path) -> None:
     made = joined(tmp_path)
     settings = load_settings(made.settings_file, NodeSettings)
@@ -78,13 +84,25 @@ def test_joining_makes_keys_settings_deployment_and_a_key_document(tmp_path: Pat
     assert settings.data_folder == made.settings_file.parent / "."
     assert settings.passphrase_file == tmp_path / "passphrase"
     key_ring = KeyRing.open(tmp_path / "node" / "keystore.json", b"open sesame")
-    assert set(key_ring.names()) == {ACCOUNT_KEY, AUDIT_KEY, STORE_KEY, "witness/nurse"}
+    assert set(key_ring.names()) == {ACCOUNT_KEY, AUDIT_KEY, STORE_KEY, STORE_MADE, "witness/nurse"}
     document = parse_key_document(made.key_document_file.read_bytes())
-    assert document == key_document("dhaka-general", key_ring)
+    assert document == key_document("dhaka-general", key_ring, ACCOUNT_KEY)
     assert made.fingerprint == fingerprint(key_document_digest(document))
     assert made.governor == GOVERNOR
     with open_site(made.settings_file) as site:
         assert site.deployment == DEPLOYMENT
+
+
+def test_a_site_that_joined_has_a_store_and_is_told_when_it_is_lost(tmp_path: Path) -> None:
+    made = joined(tmp_path)
+    (tmp_path / "passphrase").touch(mode=0o600)
+    (tmp_path / "passphrase").write_bytes(b"open sesame")
+    with open_site(made.settings_file) as site, site.store.read() as transaction:
+        assert transaction.find_patient("P001") is None
+    (tmp_path / "node" / "store.sqlite").unlink()
+    joined(tmp_path)
+    with open_site(made.settings_file) as site, pytest.raises(ConfigError, match="missing"):
+        _ = site.store
 
 
 def test_joining_again_keeps_keys_and_settings(tmp_path: Path) -> None:
@@ -94,6 +112,19 @@ def test_joining_again_keeps_keys_and_settings(tmp_path: Path) -> None:
     second = joined(tmp_path)
     assert second.fingerprint == first.fingerprint
     assert first.settings_file.read_text() == text
+
+
+def test_joining_again_changes_no_key_document_that_was_handed_over(tmp_path: Path) -> None:
+    joined(tmp_path)
+    before = files_below(tmp_path / "node")
+    with pytest.raises(ConfigError, match="does not list sister"):
+        join(invitation_file(tmp_path), DataFolder(tmp_path / "node"), b"open sesame", None, ("sister.akter",), NOW)
+    assert files_below(tmp_path / "node") == before
+
+
+def test_the_governor_of_the_invitation_may_be_another_than_the_deployments(tmp_path: Path) -> None:
+    made = joined(tmp_path, deployment=replace(DEPLOYMENT, governor=AccountAddress(b"\x01" * 20)))
+    assert made.governor == GOVERNOR
 
 
 def test_a_join_that_died_after_the_keystore_is_finished_with_the_same_keys(tmp_path: Path) -> None:
@@ -107,10 +138,10 @@ def test_a_join_that_died_after_the_keystore_is_finished_with_the_same_keys(tmp_
 @pytest.mark.parametrize("changes", [{"site": "other-site"}, {"deployment": replace(DEPLOYMENT, chain_id=1)}])
 def test_a_folder_of_another_site_or_network_stays_as_it_is(tmp_path: Path, changes: dict[str, Any]) -> None:
     joined(tmp_path)
-    before = {path.name: path.read_bytes() for path in (tmp_path / "node").iterdir()}
+    before = files_below(tmp_path / "node")
     with pytest.raises(ConfigError, match="another"):
         joined(tmp_path, **changes)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "node").iterdir()} == before
+    assert files_below(tmp_path / "node") == before
 
 
 def test_another_passphrase_than_the_keystores_is_refused(tmp_path: Path) -> None:
@@ -122,7 +153,7 @@ def test_another_passphrase_than_the_keystores_is_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rpc_url": 'http://x"\npassphrase_file = "/etc/passwd"\n#'},
+        {"rpc_url": 'http://x/"passphrase_file="/etc/passwd"#'},
         {"peers": ('a"]\n[reading]\nlexicon = "/etc/shadow"\n#',)},
     ],
 )

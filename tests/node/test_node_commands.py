@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -157,11 +155,3 @@ def test_the_data_commands_are_mounted() -> None:
     result = CliRunner().invoke(app, ["--help"])
     for word in ("import", "review", "consent", "quarantine", "model", "read", "sent", "status", "run"):
         assert word in result.stdout
-
-
-def test_python_m_node_turns_a_failure_into_one_line_and_an_exit_code(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "node", "status", "--config", str(tmp_path / "none.toml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error there is no settings file")
-    assert "Traceback" not in done.stderr

@@ -18,7 +18,8 @@ from gateways.key_ring import KeyRing
 from gateways.key_ring.accounts import create_account
 from gateways.key_ring.sealing import Argon2Cost
 from learning.english_g2 import EnglishG2
-from node.site import ACCOUNT_KEY, AUDIT_KEY, STORE_KEY
+from node.site import ACCOUNT_KEY, AUDIT_KEY
+from node.store_opening import STORE_KEY
 from protocol import ledger_events as ev
 from protocol.deployment import encode_deployment
 from protocol.envelope import envelope_digest_of
@@ -33,14 +34,14 @@ ROOT = Path(__file__).parents[2]
 
 
 class Node:
-    """``python -m node run``."""
+    """``fedrx node run``."""
 
     def __init__(self, config: Path, log: Path) -> None:
         self.config, self.log = config, log
 
     def start(self) -> None:
         self.read_from = self.log.stat().st_size if self.log.exists() else 0
-        command = [sys.executable, "-m", "node", "run", "--config", str(self.config)]
+        command = [sys.executable, "-m", "fedrx", "node", "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, cwd=ROOT)
 

@@ -14,7 +14,6 @@ import pytest
 from learning.english_g2 import EnglishG2
 from node import sealing
 from node.local_training import Trainer
-from node.outbox import Outbox
 from node.round_records import RoundRecord, Stage, approve
 from node.samples import trainable
 from node.status import status_of
@@ -24,7 +23,6 @@ from protocol.envelope import open_envelope
 from protocol.errors import BlockStoreError, ReceiptTimeoutError, StoreError
 from protocol.identifiers import TxHash, digest_of, lineage_id_of
 from protocol.plan import TrainingSettings, plan_digest
-from protocol.reverts import NothingToWithdrawError
 from protocol.verification import RoundContext, verify_update
 from tests.node.data_builders import DAY, SITE_ID
 from tests.node.site_world import LINEAGE, NAMES, ROUND_SECONDS, SiteWorld
@@ -461,24 +459,6 @@ class TestATransactionOfUnknownFate:
         world.ledger.send(slow.late)
         world.settle()
         assert record(world).stage is Stage.PINNED
-
-    def test_a_refused_one_may_be_sent_at_once(self, tmp_path: Path) -> None:
-        world = SiteWorld(tmp_path / "node")
-        outbox = Outbox(world.ledger, world.journal, resend_after_seconds=60, clock=lambda: 1.0)
-        assert outbox.send("a", calls.WithdrawConsents()) is not None
-        with pytest.raises(NothingToWithdrawError):
-            outbox.send("b", calls.WithdrawConsents())
-        assert not outbox.may_be_under_way("b")
-        assert outbox.may_be_under_way("a")
-
-    def test_a_clock_that_was_set_back_holds_nothing_back_for_good(self, tmp_path: Path) -> None:
-        world = SiteWorld(tmp_path / "node")
-        clock = [1000.0]
-        outbox = Outbox(world.ledger, world.journal, resend_after_seconds=60, clock=lambda: clock[0])
-        assert outbox.send("a", calls.WithdrawConsents()) is not None
-        assert outbox.send("a", calls.PublishConsentRoot(digest_of("r"), world.now + 9)) is None
-        clock[0] = 10.0
-        assert outbox.send("a", calls.PublishConsentRoot(digest_of("r"), world.now + 9)) is not None
 
 
 class TestAfterwards:

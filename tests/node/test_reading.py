@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from gateways.journal import Journal
 from learning.english_g2 import EnglishG2
 from node.global_models import GlobalModels, ModelRecord
-from node.reading import READERS_DISAGREE, MedicineReading, read_image
+from node.proposal import READERS_DISAGREE
+from node.reading import MedicineReading, read_image
 from node.settings import NodeSettings
 from node.site import Site, models_of
 from prescriptions.box import Box
@@ -147,6 +148,8 @@ def test_two_readers_that_disagree_are_flagged(site: Site, models: GlobalModels)
     (found,) = read(site, models, page_with(site, "Azithrocin", says="Ketoral"))
     assert found.medicine == "Azithrocin"
     assert READERS_DISAGREE in found.flags
+    assert found.engine_text == "Ketoral"
+    assert found.engine_candidates[0][0] == "Ketoral"
 
 
 def test_a_page_without_text_is_quarantined(site: Site, models: GlobalModels) -> None:

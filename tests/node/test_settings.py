@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateways.settings import load_settings
-from node.settings import NodeSettings, shown
+from node.settings import IntakeSettings, NodeSettings, StageSettings, shown
+from prescriptions.load import LoadLimits
+from prescriptions.preprocess import PreprocessSettings
 from protocol.errors import ConfigError
 
 LEAST = """
@@ -63,7 +65,7 @@ def test_a_wrong_value_of_a_table_is_refused(tmp_path: Path, line: str) -> None:
 
 def test_what_is_shown_holds_no_key_of_an_endpoint(tmp_path: Path) -> None:
     text = LEAST.replace("http://127.0.0.1:8545", "https://me:secret@rpc.example:8545/v3/TOKEN?key=TOKEN")
-    text += 'compare_rpc_url = "https://other.example/TOKEN"\n[ipfs]\nurl = "http://u:secret@127.0.0.1:5001/TOKEN"\n'
+    text += 'compare_rpc_url = "https://other.example/TOKEN"\n[ipfs]\nurl = "http://127.0.0.1:5001"\n'
     said = str(shown(load(tmp_path, text)))
     assert "TOKEN" not in said
     assert "secret" not in said
@@ -74,11 +76,21 @@ def test_what_is_shown_holds_no_key_of_an_endpoint(tmp_path: Path) -> None:
 def test_every_key_is_in_the_documentation() -> None:
     text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
     section = text[text.index("## Node") :]
-    tables = ("chain", "ipfs", "reading", "training", "consent")
+    tables = ("chain", "ipfs", "reading", "intake", "training", "consent")
     for name, field in NodeSettings.model_fields.items():
         assert (f"`[{name}]`" if name in tables else f"| `{name}` |") in section
         if name in tables:
             assert field.annotation is not None
             part = section[section.index(f"`[{name}]`") :]
             for inner in field.annotation.model_fields:
-                assert f"| `{inner}` |" in part
+                assert f"| `{inner}` |" in part or f"`[{name}.{inner}]`" in part
+    stages = section[section.index("`[reading.stages]`") :]
+    assert all(f"| `{stage}` |" in stages for stage in StageSettings.model_fields)
+
+
+def test_the_defaults_of_intake_and_stages_are_those_of_the_code() -> None:
+    limits, intake = LoadLimits(), IntakeSettings()
+    shared = [name for name in IntakeSettings.model_fields if hasattr(limits, name)]
+    assert len(shared) == 6
+    assert [getattr(intake, name) for name in shared] == [getattr(limits, name) for name in shared]
+    assert PreprocessSettings() == PreprocessSettings(**StageSettings().model_dump(exclude={"orientation"}))

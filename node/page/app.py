@@ -1,0 +1,130 @@
+"""The application: what the views share, the views, and what is answered when something is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from node.page import (
+    views_consent,
+    views_duplicates,
+    views_entry,
+    views_import,
+    views_review,
+    views_rounds,
+    views_sent,
+    views_try,
+)
+from node.page.access import Office, visitor_of
+from node.page.import_queue import ImportQueue
+from node.page.limits import RateLimits
+from node.page.page_pictures import PagePictures
+from node.page.screens import go_to, make_templates, show, show_outside, wants_fragment
+from node.page.sessions import Sessions
+from node.page.shield import Shield
+from node.page.users import Door
+from protocol.errors import (
+    ConfigError,
+    ConsentError,
+    FederationError,
+    KeyRingError,
+    LearningError,
+    PrescriptionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from node.page.parts import PageParts
+
+logger = structlog.get_logger(__name__)
+
+_WAITING_UPLOADS = 4
+_VIEWS = (
+    views_entry,
+    views_import,
+    views_review,
+    views_duplicates,
+    views_consent,
+    views_rounds,
+    views_sent,
+    views_try,
+)
+_ASKER_ERRORS = (ConfigError, ConsentError, KeyRingError, LearningError, PrescriptionError)
+"""Whoever asks can mend these; the others are the machine's."""
+
+
+def build_app(parts: PageParts, *, hosts: Collection[str], secure: bool) -> FastAPI:
+    """The application of an open site.
+
+    Args:
+        parts: The site.
+        hosts: Names and addresses by which the page may be asked for, lower-case.
+        secure: Whether it is served over TLS.
+    """
+    limits = RateLimits(time.monotonic)
+    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page-worker")
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        # What waits is sent again; what is being imported is finished or, after a kill, begun anew.
+        worker.shutdown(wait=False, cancel_futures=True)
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.office = Office(
+        parts=parts,
+        sessions=Sessions(),
+        limits=limits,
+        door=Door(parts.store, parts.password_cost),
+        templates=make_templates(parts.settings.site),
+        imports=ImportQueue(parts.intake, worker, parts.now, _WAITING_UPLOADS * parts.limits.max_bytes),
+        pictures=PagePictures(parts.originals, parts.limits),
+        worker=worker,
+        secure=secure,
+    )
+    for views in _VIEWS:
+        app.include_router(views.router)
+    app.mount("/static", StaticFiles(directory=str(resources.files("node.page") / "static")))
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(FederationError, _on_federation_error)
+    app.add_middleware(Shield, hosts=hosts, limits=limits)
+    return app
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 401 and not wants_fragment(request):
+        return go_to("/login")
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    return await _trouble(request, status, f"{detail[:1].upper()}{detail[1:]}.", "")
+
+
+async def _on_federation_error(request: Request, error: Exception) -> Response:
+    status = 400 if isinstance(error, _ASKER_ERRORS) else 503
+    what = error.what if isinstance(error, FederationError) else ""
+    hint = error.hint if isinstance(error, FederationError) else ""
+    if status == 503:
+        logger.warning("page.trouble", error=type(error).__name__)
+    return await _trouble(request, status, f"{what[:1].upper()}{what[1:]}.", f"{hint[:1].upper()}{hint[1:]}")
+
+
+async def _trouble(request: Request, status: int, what: str, hint: str) -> Response:
+    if wants_fragment(request):
+        return JSONResponse({"trouble": f"{what} {hint}".strip()}, status_code=status)
+    visitor = await run_in_threadpool(visitor_of, request)
+    if visitor is None:
+        templates = request.app.state.office.templates
+        return show_outside(templates, "trouble.html", status=status, what=what, hint=hint)
+    return show(visitor, "trouble.html", status=status, what=what, hint=hint)

@@ -1,0 +1,103 @@
+"""What the page works with, opened from a site. It never opens the chain with the site's key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gateways.chain_follower import ChainFollower
+from gateways.key_ring.sealing import Argon2Cost
+from node.command_options import originals_of
+from node.consent_desk import witness_key
+from node.consent_inspection import desk_of
+from node.intake_parts import intake_parts, load_limits
+from node.key_rotation import require_listed
+from node.page.chain_view import ChainView
+from node.page.memory_file import in_memory
+from node.reading import read_image
+from node.review import ReviewDesk
+from node.site import models_of
+from protocol.identifiers import lineage_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateways.journal import Journal
+    from node.consent_desk import ConsentDesk
+    from node.global_models import GlobalModels
+    from node.intake import IntakeParts
+    from node.local_store import LocalStore
+    from node.reading import MedicineReading
+    from node.sealed_files import SealedFiles
+    from node.settings import NodeSettings
+    from node.site import Site
+    from prescriptions.load import LoadLimits
+    from protocol.identifiers import LineageId, SiteId
+
+
+@dataclass(frozen=True, slots=True)
+class PageParts:
+    """One site, opened for the page."""
+
+    settings: NodeSettings
+    site_id: SiteId
+    lineages: Mapping[LineageId, str]
+    store: LocalStore
+    journal: Journal
+    originals: SealedFiles
+    models: GlobalModels
+    review: ReviewDesk
+    consent: ConsentDesk
+    limits: LoadLimits
+    chain: ChainView
+    has_witness: Callable[[str], bool]
+    """Whether a staff member has a key to sign receipts with."""
+    require_witness: Callable[[str], None]
+    """Raises an error of the tree for a witness whose signature no auditor could place."""
+    intake: Callable[[bool], IntakeParts]
+    """The parts of an import; whether each picture is one medicine word. The engine loads at the first import."""
+    read: Callable[[str, bytes, bool], tuple[MedicineReading, ...]]
+    """Reads a file with the model in use: its name, its bytes, and whether it is one medicine word."""
+    password_cost: Argon2Cost = Argon2Cost()  # noqa: RUF009 - frozen
+    clock: Callable[[], float] = time.time
+    """Seconds since 1970."""
+
+    def now(self) -> int:
+        """Seconds since 1970."""
+        return int(self.clock())
+
+
+def parts_of(site: Site) -> PageParts:
+    """The parts of an open site.
+
+    Raises:
+        ConfigError: The site has not joined a network, or the page reader is not installed.
+        KeyRingError: The keystore does not open.
+        StoreError: The store does not open.
+    """
+    models = models_of(site)
+
+    def read(name: str, content: bytes, as_word: bool) -> tuple[MedicineReading, ...]:
+        with in_memory(name, content) as path:
+            return read_image(site, models, path, lineage_id_of(site.settings.lineages[0]), as_word=as_word)
+
+    return PageParts(
+        settings=site.settings,
+        site_id=site.site_id,
+        lineages=site.lineage_ids,
+        store=site.store,
+        journal=site.journal,
+        originals=originals_of(site),
+        models=models,
+        review=ReviewDesk(site.store, originals_of(site), keep_originals=site.settings.reading.keep_originals),
+        consent=desk_of(site),
+        limits=load_limits(site.settings),
+        chain=ChainView(lambda: ChainFollower(site.chain_reader), time.monotonic),
+        has_witness=lambda name: witness_key(name) in site.key_ring.names(),
+        require_witness=partial(require_listed, site),
+        intake=lambda single_words: intake_parts(site, single_words=single_words),
+        read=read,
+    )

@@ -1,0 +1,101 @@
+"""Codes and events of the site in words that a clinician understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from node.proposal import READERS_DISAGREE
+from node.sent import REVOCATION
+from prescriptions.instructions import instruction_text
+from prescriptions.understand import AMBIGUOUS_MEDICINE, UNKNOWN_FORM, UNKNOWN_MEDICINE, UNKNOWN_STRENGTH
+
+if TYPE_CHECKING:
+    from node.proposal import Proposal
+    from node.sent import SentItem
+
+_FLAGS = {
+    UNKNOWN_MEDICINE: "No medicine of the list is near to what was read.",
+    AMBIGUOUS_MEDICINE: "Two medicines are about equally near.",
+    UNKNOWN_STRENGTH: "The list does not know this strength of the medicine.",
+    UNKNOWN_FORM: "The list does not know this form of the medicine.",
+    READERS_DISAGREE: "The page reader and the model name different medicines.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SentSentence:
+    """One thing that left, for a clinician."""
+
+    title: str
+    holds: str
+    """What is in it, and what is not."""
+    reads: str
+    """Who can read it."""
+
+
+_SENT = {
+    "sealed update": SentSentence(
+        "A sealed model update",
+        "Numbers: how the model changed after it practised on the reviewed words. No picture, no text, no name.",
+        "Only the aggregators of its round and the auditor can open it; it stays on IPFS.",
+    ),
+    "update registration": SentSentence(
+        "An entry that announces the update",
+        "Digests and a small number, so that nobody can change the update or claim it later. Nothing of a patient.",
+        "Public on the network's chain, for good.",
+    ),
+    "consent root": SentSentence(
+        "A fingerprint over all consents in force",
+        "32 bytes that lead back to nobody, and how many consents patients, guardians and committees gave. Not whose.",
+        "Public on the network's chain, for good.",
+    ),
+    "consent withdrawal": SentSentence(
+        "A note that a consent was withdrawn",
+        "That updates made before are void from then on. Not whose consent it was.",
+        "Public on the network's chain, for good.",
+    ),
+    REVOCATION: SentSentence(
+        "An update was taken back",
+        "That this site withdraws its update of the round. Nothing of a patient.",
+        "Public on the network's chain, for good.",
+    ),
+    "leaving": SentSentence(
+        "The site left the network", "That this site takes part no more.", "Public on the network's chain, for good."
+    ),
+}
+_OTHER = SentSentence("", "Digests only; the details below say which.", "Public on the network's chain, for good.")
+
+
+def flag_sentence(flag: str) -> str:
+    """A flag of a proposal in words."""
+    return _FLAGS.get(flag, f"{flag.replace('-', ' ').capitalize()}.")
+
+
+def sent_sentence(item: SentItem) -> SentSentence:
+    """What one thing was that left the site."""
+    if item.bytes and item.what not in _SENT:
+        return _SENT["sealed update"]
+    found = _SENT.get(item.what, _OTHER)
+    return found if found.title else SentSentence(item.what.capitalize(), found.holds, found.reads)
+
+
+def fields_of(proposal: Proposal) -> tuple[tuple[str, str], ...]:
+    """What was read beside a medicine's name, field by field, without the empty ones."""
+    line = proposal.line
+    found: list[tuple[str, str | None]] = [
+        ("Strength", proposal.strength),
+        ("Form", proposal.form),
+        ("How often", proposal.frequency),
+    ]
+    if line is not None:
+        days = None if line.duration_days is None else f"{line.duration_days} days"
+        found += [
+            ("For", "1 day" if line.duration_days == 1 else days),
+            ("Route", line.route),
+            ("Quantity", None if line.quantity is None else str(line.quantity).removeprefix("qty ")),
+            ("As needed", "yes" if line.as_needed else None),
+            ("Instructions", ", ".join(instruction_text(code) for code in line.instructions)),
+            ("Generic", line.generic),
+        ]
+    return tuple((name, value) for name, value in found if value)

@@ -1,0 +1,53 @@
+"""Pages come in: a form for files and photographs, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from node.local_store import check_patient
+from node.page.access import Office, Submission, Visitor, submission, visitor
+from node.page.import_queue import OPEN
+from node.page.screens import go_to, show
+from node.store_users import Role
+from protocol.errors import ConfigError
+
+router = APIRouter()
+
+_FORM_BYTES = 1 << 20
+
+
+def largest_upload(office: Office) -> int:
+    """Of a form: two of the largest files and the form itself."""
+    return 2 * office.parts.limits.max_bytes + _FORM_BYTES
+
+
+@router.get("/import")
+def import_form(visitor: Annotated[Visitor, Depends(visitor(Role.OPERATOR, Role.REVIEWER))]) -> Response:
+    """The form, and the newest uploads."""
+    jobs = visitor.office.imports.jobs()
+    return show(visitor, "import.html", jobs=jobs, open_states=OPEN, max_bytes=visitor.parts.limits.max_bytes)
+
+
+@router.get("/import/jobs")
+def import_jobs(visitor: Annotated[Visitor, Depends(visitor(Role.OPERATOR, Role.REVIEWER))]) -> Response:
+    """The part that page.js asks for again and again."""
+    return show(visitor, "import_jobs.html", jobs=visitor.office.imports.jobs(), open_states=OPEN)
+
+
+@router.post("/import")
+def import_files(
+    submitted: Annotated[Submission, Depends(submission(Role.OPERATOR, Role.REVIEWER, max_bytes=largest_upload))],
+) -> Response:
+    """Queues the files."""
+    found, form = submitted.visitor, submitted.form
+    patient = check_patient(form.text("patient"))
+    uploads = form.uploads("files")
+    if not uploads:
+        raise ConfigError("there is no file to import", hint="choose one, or take a photograph")
+    for upload in uploads:
+        found.office.imports.add(upload, patient, single_words=form.text("words") == "yes")
+        found.note("import")
+    return go_to("/import#uploads")
