@@ -93,6 +93,7 @@ class Watcher:
 
     def costs(self) -> list[Cost]:
         """Per kind of call, from the chain's receipts and the sites' sent lists."""
+        self.history()
         gas: dict[str, list[int]] = defaultdict(list)
         for located in self._follower.events:
             label = _CALLS.get(type(located.event))
