@@ -23,7 +23,7 @@ from gateways.embedded_kubo.supervisor import EmbeddedKubo
 from gateways.ledger.deploying import deploy, unlocked_accounts
 from gateways.ledger.signers import UnlockedAccount
 from gateways.ledger.web3_ledger import Web3Ledger
-from node.sealing import seal_update
+from node.rounds.sealing import seal_update
 from protocol import ledger_calls as calls
 from protocol.deployment import encode_deployment, parse_deployment
 from protocol.history import History, RoundView
@@ -189,7 +189,7 @@ def admit_aggregator(ledger: Web3Ledger, chain: LocalChain, folder: Path) -> Pat
 def echo_site(
     slug: str, key: bytes, folder: Path, rpc_url: str, ipfs_url: str, parameters: int, rounds: int, poll: float
 ) -> None:
-    """A site's process: node/participation.py's order (seal, register, then pin) with node/sealing.py, untrained."""
+    """A site's process without training: seals, registers, then pins, as node/rounds/participation.py does."""
     deployment = parse_deployment((folder / "deployment.json").read_bytes())
     ledger, store = Web3Ledger.connect(rpc_url, deployment, signer_key=key), KuboBlockStore(ipfs_url)
     root = digest_of("benchmark-consent", slug.encode())

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from node.sealed_files import SealedFiles
+from node.store.sealed_files import SealedFiles
 
 if TYPE_CHECKING:
     from node.site import Site

@@ -17,11 +17,12 @@ from rich.table import Table
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
 from gateways.key_ring import read_new_passphrase
-from node import data_commands, key_commands
 from node.command_options import DEFAULT_CONFIG, AsJSON, Config, out, print_json, talk
+from node.data import commands as data_commands
 from node.joining import create_keys, join
-from node.key_documents import own_account
-from node.round_records import approve
+from node.keys import commands as key_commands
+from node.keys.documents import own_account
+from node.rounds.records import approve
 from node.sent import SentLog
 from node.settings import shown
 from node.site import Site, models_of, open_site
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from learning.training import TrainingProgress
-    from node.preparation import ShowProgress
-    from node.reading import MedicineReading
+    from node.data.reading import MedicineReading
+    from node.rounds.preparation import ShowProgress
     from protocol.identifiers import RoundId
 
 app = typer.Typer(no_args_is_help=True, help="A site's node: data, consent, training, reading.")
@@ -177,7 +178,7 @@ def read(
     as_json: AsJSON = False,
 ) -> None:
     """Reads a prescription with the model in use. An aid to a person, never a dispensing decision."""
-    from node.reading import read_image  # noqa: PLC0415 - torch loads for seconds
+    from node.data.reading import read_image  # noqa: PLC0415 - torch loads for seconds
 
     with open_site(config) as site:
         slug = lineage or site.settings.lineages[0]

@@ -12,20 +12,20 @@ from gateways.daemon_block_store import daemon_block_store
 from gateways.outbox import Outbox
 from gateways.repeating import repeat
 from gateways.stopping import stoppable
-from node.account_switch import AccountSwitch
-from node.consent_publication import ConsentPublisher
-from node.loop import NodeLoop
+from node.consent.publication import ConsentPublisher
+from node.keys.account_switch import AccountSwitch
 from node.parts import SiteParts
-from node.round_records import RoundRecords
+from node.rounds.loop import NodeLoop
+from node.rounds.records import RoundRecords
 from node.sent import SentLog
 from node.site import AUDIT_KEY, Site, models_of
-from node.store_opening import STORE_KEY
+from node.store.opening import STORE_KEY
 from protocol.errors import BlockStoreError, LedgerError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from node.preparation import ShowProgress
+    from node.rounds.preparation import ShowProgress
     from protocol.ports import BlockStore, Ledger
 
 logger = structlog.get_logger(__name__)
@@ -74,8 +74,8 @@ def watching(site: Site, step: Callable[[], bool]) -> Callable[[], bool]:
     folder = site.settings.intake.watch_folder
     if folder is None:
         return step
-    from node.intake_parts import intake_parts  # noqa: PLC0415 - an engine loads for seconds
-    from node.watched_folder import WatchedFolder  # noqa: PLC0415
+    from node.data.intake_parts import intake_parts  # noqa: PLC0415 - an engine loads for seconds
+    from node.data.watched_folder import WatchedFolder  # noqa: PLC0415
 
     watched = WatchedFolder(
         folder,
@@ -96,8 +96,8 @@ def assemble(site: Site, ledger: Ledger, block_store: BlockStore) -> SiteParts:
     """Opens everything that rounds need; loads the backbone."""
     from learning.device import DeviceSettings, profile_device  # noqa: PLC0415 - torch loads for seconds
     from learning.lexicon_index import LexiconIndex  # noqa: PLC0415
-    from node.features import FeatureCache  # noqa: PLC0415
-    from node.local_training import Trainer  # noqa: PLC0415
+    from node.rounds.features import FeatureCache  # noqa: PLC0415
+    from node.rounds.local_training import Trainer  # noqa: PLC0415
 
     settings = site.settings
     device = profile_device(DeviceSettings(threads=settings.training.threads))

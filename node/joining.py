@@ -15,11 +15,11 @@ from gateways.data_folder import DataFolder, write_atomically
 from gateways.key_ring import KeyRing
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.settings import load_settings
-from node.consent_desk import witness_key
-from node.key_documents import ACCOUNT_KEY, KEY_DOCUMENT_FILE, read_key_document, write_key_document
+from node.consent.desk import witness_key
+from node.keys.documents import ACCOUNT_KEY, KEY_DOCUMENT_FILE, read_key_document, write_key_document
 from node.settings import NodeSettings
 from node.site import AUDIT_KEY, KEYSTORE, STORE, WITNESS_PREFIX
-from node.store_opening import STORE_KEY, STORE_MADE, open_store
+from node.store.opening import STORE_KEY, STORE_MADE, open_store
 from protocol.deployment import encode_deployment
 from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import AccountAddress

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from gateways.journal import Journal
     from gateways.outbox import Outbox
     from learning.backbone import Backbone
-    from node.consent_publication import ConsentPublisher
-    from node.global_models import GlobalModels
-    from node.local_store import LocalStore
-    from node.local_training import Trainer
-    from node.round_records import RoundRecords
+    from node.consent.publication import ConsentPublisher
+    from node.rounds.global_models import GlobalModels
+    from node.rounds.local_training import Trainer
+    from node.rounds.records import RoundRecords
     from node.sent import SentLog
     from node.settings import NodeSettings
+    from node.store.local_store import LocalStore
     from protocol.identifiers import AccountAddress, SiteId
     from protocol.ports import BlockStore, ChainIdentity
 

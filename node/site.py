@@ -20,10 +20,10 @@ from gateways.key_ring import KeyRing, read_passphrase
 from gateways.key_ring.accounts import address_of, open_account
 from gateways.ledger.connecting import connect
 from gateways.settings import load_settings
-from node.global_models import GlobalModels
-from node.key_documents import ACCOUNT_KEY, NEXT_ACCOUNT_KEY, take_up_account
+from node.keys.documents import ACCOUNT_KEY, NEXT_ACCOUNT_KEY, take_up_account
+from node.rounds.global_models import GlobalModels
 from node.settings import NodeSettings
-from node.store_opening import open_store
+from node.store.opening import open_store
 from prescriptions.lexicon import Lexicon, bundled_lexicon, load_lexicon
 from protocol.deployment import Deployment
 from protocol.errors import ConfigError
@@ -33,7 +33,7 @@ from protocol.ports import BlockStore, ChainIdentity
 if TYPE_CHECKING:
     from gateways.ledger.web3_ledger import Web3Ledger
     from learning.backbone import Backbone
-    from node.local_store import LocalStore
+    from node.store.local_store import LocalStore
     from prescriptions.reading import PageReader
 
 KEYSTORE = "keystore.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from node.round_records import RoundRecord, Stage, record_of
+from node.rounds.records import RoundRecord, Stage, record_of
 from protocol import ledger_events as ev
 from protocol.history import ConsentView, History, LineageView, RoundView
 from protocol.identifiers import AccountAddress, LineageId, SiteId
@@ -14,7 +14,7 @@ from protocol.verdicts import VerdictCode, explain
 
 if TYPE_CHECKING:
     from gateways.journal import Journal
-    from node.global_models import GlobalModels
+    from node.rounds.global_models import GlobalModels
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from node.page.parts import PageParts
 from node.page.screens import wants_fragment
 from node.page.sessions import Session, Sessions
 from node.page.users import Door
-from node.store_users import Role, StoredUser, add_act, user_of
+from node.store.users import Role, StoredUser, add_act, user_of
 
 CSRF_FIELD = "csrf"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from node.consent_grant import Grant, PatientProof, StaffProof
-from node.notice import shipped_notice
+from node.consent.grant import Grant, PatientProof, StaffProof
+from node.consent.notice import shipped_notice
 from protocol.consent_receipt import BY_PATIENT, RELATIONS, ByGuardian, Giver, Method
 from protocol.errors import ConfigError
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from node.intake import ImportItem, Outcome, import_files
+from node.data.intake import ImportItem, Outcome, import_files
 from node.page.memory_file import in_memory
 from protocol.errors import ConfigError, FederationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from node.intake import FileReport, IntakeParts
+    from node.data.intake import FileReport, IntakeParts
     from node.page.forms import Upload
 
 logger = structlog.get_logger(__name__)

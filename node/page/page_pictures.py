@@ -15,8 +15,8 @@ from protocol.errors import StoreError
 
 if TYPE_CHECKING:
     from node.page.store_view import StoredPage
-    from node.sealed_files import SealedFiles
-    from node.store_pages import SealedFile
+    from node.store.pages import SealedFile
+    from node.store.sealed_files import SealedFiles
     from prescriptions.load import LoadLimits
     from prescriptions.page import Page
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from gateways.chain_follower import ChainFollower
 from gateways.key_ring.sealing import Argon2Cost
 from node.command_options import originals_of
-from node.consent_desk import witness_key
-from node.consent_inspection import desk_of
-from node.intake_parts import intake_parts, load_limits
-from node.key_rotation import require_listed
+from node.consent.desk import witness_key
+from node.consent.inspection import desk_of
+from node.data.intake_parts import intake_parts, load_limits
+from node.data.reading import read_image
+from node.data.review import ReviewDesk
+from node.keys.rotation import require_listed
 from node.page.chain_view import ChainView
 from node.page.memory_file import in_memory
-from node.reading import read_image
-from node.review import ReviewDesk
 from node.site import models_of
 from protocol.identifiers import lineage_id_of
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateways.journal import Journal
-    from node.consent_desk import ConsentDesk
-    from node.global_models import GlobalModels
-    from node.intake import IntakeParts
-    from node.local_store import LocalStore
-    from node.reading import MedicineReading
-    from node.sealed_files import SealedFiles
+    from node.consent.desk import ConsentDesk
+    from node.data.intake import IntakeParts
+    from node.data.reading import MedicineReading
+    from node.rounds.global_models import GlobalModels
     from node.settings import NodeSettings
     from node.site import Site
+    from node.store.local_store import LocalStore
+    from node.store.sealed_files import SealedFiles
     from prescriptions.load import LoadLimits
     from protocol.identifiers import LineageId, SiteId
 

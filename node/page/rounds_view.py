@@ -9,17 +9,17 @@ from markupsafe import Markup
 
 from learning.evaluation import score_of
 from node.page.plot import Point, Series, line_plot
-from node.round_records import Stage, is_approved, record_of
+from node.rounds.records import Stage, is_approved, record_of
 from node.status import status_of
 from protocol.round import RoundState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from node.global_models import ModelRecord
     from node.page.chain_view import Seen
     from node.page.parts import PageParts
-    from node.round_records import RoundRecord
+    from node.rounds.global_models import ModelRecord
+    from node.rounds.records import RoundRecord
     from node.status import RoundLine
     from protocol.history import History, LineageView, RoundView
     from protocol.identifiers import LineageId

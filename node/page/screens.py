@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from node.store_users import Role
+from node.store.users import Role
 
 if TYPE_CHECKING:
     from starlette.requests import Request

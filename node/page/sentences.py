@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from node.proposal import READERS_DISAGREE
+from node.data.proposal import READERS_DISAGREE
 from node.sent import REVOCATION
 from prescriptions.instructions import instruction_text
 from prescriptions.understand import AMBIGUOUS_MEDICINE, UNKNOWN_FORM, UNKNOWN_MEDICINE, UNKNOWN_STRENGTH
 
 if TYPE_CHECKING:
-    from node.proposal import Proposal
+    from node.data.proposal import Proposal
     from node.sent import SentItem
 
 _FLAGS = {

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from node.sealed_files import open_key
-from node.store_pages import SealedFile
-from node.store_sealing import Place
-from node.store_tables import Original, Page, PageStatus, Patient, Word
+from node.store.pages import SealedFile
+from node.store.sealed_files import open_key
+from node.store.sealing import Place
+from node.store.tables import Original, Page, PageStatus, Patient, Word
 from protocol.canonical_json import expect_int, expect_object, expect_str, parse
 
 if TYPE_CHECKING:
-    from node.local_store import Transaction
+    from node.store.local_store import Transaction
 
 _PAGE_KEYS = frozenset({"file", "page", "hospital", "engine"})
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from node.second_factor import DIGITS, CodeTaken
-from node.store_second_factor import take_staff_code
-from node.store_users import StoredUser, find_user, note_password
+from node.consent.second_factor import DIGITS, CodeTaken
+from node.store.second_factor import take_staff_code
+from node.store.users import StoredUser, find_user, note_password
 from protocol.errors import ConfigError, ConsentError
 
 if TYPE_CHECKING:
     from gateways.key_ring.sealing import Argon2Cost
-    from node.local_store import LocalStore
+    from node.store.local_store import LocalStore
 
 MIN_PASSWORD_CHARACTERS = 12
 MAX_PASSWORD_CHARACTERS = 256

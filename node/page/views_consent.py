@@ -12,20 +12,20 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from node.consent_desk import pending_withdrawals
-from node.consent_due import due
-from node.consent_grant import MAX_FORM_BYTES
-from node.consent_traces import Trace, traces_of
-from node.local_store import check_patient
-from node.notice import shipped_languages, shipped_notice
+from node.consent.desk import pending_withdrawals
+from node.consent.due import due
+from node.consent.grant import MAX_FORM_BYTES
+from node.consent.notice import shipped_languages, shipped_notice
+from node.consent.second_factor import enrolment_uri
+from node.consent.traces import Trace, traces_of
 from node.page.access import Submission, Visitor, submission, visitor
 from node.page.consent_form import grant_of
 from node.page.screens import go_to, show
 from node.page.store_view import KnownPatient, patients
-from node.second_factor import enrolment_uri
-from node.store_receipts import StoredReceipt
-from node.store_second_factor import enrol_patient
-from node.store_users import Role
+from node.store.local_store import check_patient
+from node.store.receipts import StoredReceipt
+from node.store.second_factor import enrol_patient
+from node.store.users import Role
 from protocol.consent_factor import PatientCode, StaffCodeAndForm
 from protocol.consent_receipt import DAY_SECONDS, DUO_PURPOSES, RELATIONS, ByGuardian, ByWaiver
 

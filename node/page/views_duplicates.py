@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from node.duplicate_desk import DuplicateDesk
+from node.data.duplicate_desk import DuplicateDesk
 from node.page.access import Submission, Visitor, submission, visitor
 from node.page.screens import go_to, show
 from node.page.store_view import find_page
-from node.store_duplicates import PairKind
-from node.store_users import Role
+from node.store.duplicates import PairKind
+from node.store.users import Role
 
 router = APIRouter()
 

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from node.consent_due import due
+from node.consent.due import due
 from node.page.access import Office, Submission, Visitor, office_of, submission, visitor
 from node.page.forms import MAX_FIELDS_BYTES, read_form
 from node.page.limits import LOG_IN
 from node.page.rounds_view import lineage_screens
 from node.page.screens import go_to, show, show_outside
-from node.store_users import Role
+from node.store.users import Role
 from protocol.consent_receipt import DAY_SECONDS
 
 logger = structlog.get_logger(__name__)

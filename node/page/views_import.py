@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from node.local_store import check_patient
 from node.page.access import Office, Submission, Visitor, submission, visitor
 from node.page.import_queue import OPEN
 from node.page.screens import go_to, show
-from node.store_users import Role
+from node.store.local_store import check_patient
+from node.store.users import Role
 from protocol.errors import ConfigError
 
 router = APIRouter()

@@ -9,16 +9,16 @@ from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from node.data.review import MAX_LABEL_CHARACTERS, Decision
 from node.page.access import Submission, Visitor, submission, visitor
 from node.page.forms import Form
 from node.page.screens import go_to, show, wants_fragment
 from node.page.sentences import fields_of, flag_sentence
 from node.page.store_view import StoredPage, find_page, has_word, pages
-from node.review import MAX_LABEL_CHARACTERS, Decision
-from node.store_redacted import redacted_png
-from node.store_tables import WordStatus
-from node.store_users import Role
-from node.store_words import StoredWord, crop_png, find_word, words_of_page
+from node.store.redacted import redacted_png
+from node.store.tables import WordStatus
+from node.store.users import Role
+from node.store.words import StoredWord, crop_png, find_word, words_of_page
 
 router = APIRouter()
 

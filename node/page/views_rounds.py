@@ -10,8 +10,8 @@ from starlette.responses import Response
 from node.page.access import Submission, Visitor, submission, visitor
 from node.page.rounds_view import rounds_screen, waits_for_yes
 from node.page.screens import go_to, show
-from node.round_records import approve
-from node.store_users import Role
+from node.rounds.records import approve
+from node.store.users import Role
 from protocol.errors import ConfigError
 
 router = APIRouter()

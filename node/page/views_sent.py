@@ -12,7 +12,7 @@ from node.page.access import Visitor, visitor
 from node.page.screens import day, show
 from node.page.sentences import sent_sentence
 from node.sent import SentLog
-from node.store_users import Role, acts
+from node.store.users import Role, acts
 
 router = APIRouter()
 

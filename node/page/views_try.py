@@ -11,7 +11,7 @@ from node.page.access import Submission, Visitor, submission, visitor
 from node.page.screens import show
 from node.page.sentences import flag_sentence
 from node.page.views_import import largest_upload
-from node.store_users import Role
+from node.store.users import Role
 from protocol.errors import ConfigError
 
 router = APIRouter()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from gateways.chain_follower import ChainFollower
-from node.consent_publication import publisher_of
+from node.consent.publication import publisher_of
 from node.site import open_site
 from protocol.errors import FederationError
 from protocol.history import RoundView

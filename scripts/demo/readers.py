@@ -18,8 +18,8 @@ from learning.english_g2 import EnglishG2
 from learning.evaluation import Score, evaluate
 from learning.lexicon_index import LexiconIndex
 from learning.training import TrainingPlan, applied, train
-from node.local_training import training_seed
-from node.samples import trainable
+from node.data.samples import trainable
+from node.rounds.local_training import training_seed
 from node.site import open_site
 from prescriptions.lexicon import load_lexicon
 from protocol.parameters import encode_parameters, parse_parameters

@@ -14,12 +14,12 @@ import pytest
 from audit.names import Names
 from audit.site_proof import SiteFinding, check_site_proof
 from gateways.journal import Journal
-from node.consent_desk import consent_entries
-from node.consent_traces import traces_of
-from node.proving import Prover
-from node.published_trees import keep_tree
-from node.samples import trainable
-from node.store_sample_uses import keep_uses
+from node.consent.desk import consent_entries
+from node.consent.proving import Prover
+from node.consent.published_trees import keep_tree
+from node.consent.traces import traces_of
+from node.data.samples import trainable
+from node.store.sample_uses import keep_uses
 from protocol import ledger_events as ev
 from protocol.canonical_json import encode
 from protocol.consent import consent_tree

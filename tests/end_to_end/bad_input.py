@@ -22,7 +22,7 @@ from fedrx.main import main
 from gateways.key_ring import KeyRing
 from gateways.key_ring.accounts import create_account
 from node.site import ACCOUNT_KEY, AUDIT_KEY, WITNESS_PREFIX
-from node.store_opening import STORE_KEY as STORE_KEY_NAME
+from node.store.opening import STORE_KEY as STORE_KEY_NAME
 from protocol.deployment import Deployment, encode_deployment
 from protocol.identifiers import AccountAddress, Digest
 from tests.node.data_builders import CHEAP, IDENTITY, STORE_KEY

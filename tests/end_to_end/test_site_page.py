@@ -23,7 +23,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from node.store_tables import WordStatus
+from node.store.tables import WordStatus
 from tests.node.page.page_world import LINES, PASSWORD, PageWorld, draw_page
 
 FLAGS = (

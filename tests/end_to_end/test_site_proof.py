@@ -9,9 +9,9 @@ import structlog
 from typer.testing import CliRunner
 
 from audit.commands import app
-from node.consent_desk import ConsentDesk
-from node.consent_traces import traces_of
-from node.proving import Prover
+from node.consent.desk import ConsentDesk
+from node.consent.proving import Prover
+from node.consent.traces import traces_of
 from protocol import ledger_calls as calls
 from protocol.deployment import encode_deployment
 from protocol.errors import AuditError

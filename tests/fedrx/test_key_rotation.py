@@ -14,10 +14,10 @@ from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
 from gateways.key_ring import KeyRing
 from gateways.key_ring.accounts import address_of, open_account
-from node import key_documents
-from node.account_switch import AccountSwitch
-from node.key_documents import ACCOUNT_KEY, NEXT_ACCOUNT_KEY
-from node.key_rotation import require_listed
+from node.keys import documents as key_documents
+from node.keys.account_switch import AccountSwitch
+from node.keys.documents import ACCOUNT_KEY, NEXT_ACCOUNT_KEY
+from node.keys.rotation import require_listed
 from node.site import open_site
 from protocol.errors import ConfigError, ConsentError, StoreLockedError
 from protocol.identifiers import AccountAddress, site_id_of

@@ -11,16 +11,16 @@ import numpy as np
 from gateways.key_ring import KeyRing
 from gateways.key_ring.accounts import create_account
 from gateways.key_ring.sealing import Argon2Cost
-from node.consent_desk import ConsentDesk, witness_key
-from node.consent_grant import Grant
-from node.local_store import LocalStore
-from node.notice import shipped_notice
-from node.proposal import Candidate, Proposal, Whereabouts
-from node.review import ReviewDesk
-from node.sealed_files import SealedFiles
-from node.store_pages import NewPage, NewWord, add_page, ensure_original
-from node.store_tables import WordStatus
-from node.store_words import StoredWord, words_with
+from node.consent.desk import ConsentDesk, witness_key
+from node.consent.grant import Grant
+from node.consent.notice import shipped_notice
+from node.data.proposal import Candidate, Proposal, Whereabouts
+from node.data.review import ReviewDesk
+from node.store.local_store import LocalStore
+from node.store.pages import NewPage, NewWord, add_page, ensure_original
+from node.store.sealed_files import SealedFiles
+from node.store.tables import WordStatus
+from node.store.words import StoredWord, words_with
 from protocol.identifiers import AccountAddress, BlockHash, Digest, digest_of, site_id_of
 from protocol.ports import ChainIdentity
 

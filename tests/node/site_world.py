@@ -24,17 +24,17 @@ from learning.device import DeviceProfile
 from learning.lexicon_index import LexiconIndex
 from learning.recogniser import Recogniser
 from learning.word_image import fit_word
-from node.consent_publication import ConsentPublisher
-from node.features import FeatureCache
-from node.global_models import GlobalModels
-from node.local_training import Trainer
-from node.loop import NodeLoop
+from node.consent.publication import ConsentPublisher
+from node.data.review import Decision
 from node.parts import SiteParts
-from node.review import Decision
-from node.round_records import RoundRecords
+from node.rounds.features import FeatureCache
+from node.rounds.global_models import GlobalModels
+from node.rounds.local_training import Trainer
+from node.rounds.loop import NodeLoop
+from node.rounds.records import RoundRecords
 from node.sent import SentLog
 from node.settings import NodeSettings
-from node.store_pages import NewPage, NewWord, add_page, ensure_original
+from node.store.pages import NewPage, NewWord, add_page, ensure_original
 from prescriptions.words import encode_png
 from protocol import ledger_calls as calls
 from protocol.envelope import sealed_length

@@ -1,4 +1,4 @@
-"""node/loop.py and node/daemon.py: kill it anywhere, start it again, and nothing is lost or sent twice."""
+"""node/rounds/loop.py and node/daemon.py: kill it anywhere, start it again, and nothing is lost or sent twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from gateways.repeating import repeat
 from node.daemon import WAITS_FOR, watching
-from node.round_records import Stage
+from node.rounds.records import Stage
 from node.settings import IntakeSettings
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
@@ -31,8 +31,8 @@ from protocol.errors import (
 )
 from protocol.reverts import RoundNotOpenError
 from protocol.round import RoundState
+from tests.node.data.test_intake import Hospital, page_file
 from tests.node.site_world import KEY_DIGEST, NAMES, SITE_ID, SiteWorld
-from tests.node.test_intake import Hospital, page_file
 
 CALLS = {
     "ledger": {"head", "send"},
@@ -233,7 +233,7 @@ def test_pages_of_the_watched_folder_come_in_while_the_chain_is_away(
     hospital, folder = Hospital(tmp_path / "site"), tmp_path / "watched"
     (folder / "P001").mkdir(parents=True)
     page_file(folder / "P001" / "a.png", 1)
-    monkeypatch.setattr("node.intake_parts.intake_parts", lambda _site: hospital.parts)
+    monkeypatch.setattr("node.data.intake_parts.intake_parts", lambda _site: hospital.parts)
     settings = IntakeSettings(watch_folder=folder, settle_seconds=0)
     site: Any = SimpleNamespace(settings=SimpleNamespace(intake=settings))
 

@@ -18,7 +18,7 @@ from node import joining
 from node.joining import Joined, join, key_document
 from node.settings import NodeSettings
 from node.site import ACCOUNT_KEY, AUDIT_KEY, open_site
-from node.store_opening import STORE_KEY, STORE_MADE
+from node.store.opening import STORE_KEY, STORE_MADE
 from protocol.deployment import Deployment
 from protocol.errors import ConfigError, KeyRingError, MalformedError, WrongPassphraseError
 from protocol.identifiers import AccountAddress, BlockHash, digest_of

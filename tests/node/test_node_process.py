@@ -19,7 +19,7 @@ from gateways.key_ring.accounts import create_account
 from gateways.key_ring.sealing import Argon2Cost
 from learning.english_g2 import EnglishG2
 from node.site import ACCOUNT_KEY, AUDIT_KEY
-from node.store_opening import STORE_KEY
+from node.store.opening import STORE_KEY
 from protocol import ledger_events as ev
 from protocol.deployment import encode_deployment
 from protocol.envelope import envelope_digest_of

@@ -18,15 +18,15 @@ from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw, ImageFont
 
 from gateways.chain_follower import ChainFollower
-from node.consent_desk import witness_key
-from node.intake import IntakeParts
+from node.consent.desk import witness_key
+from node.data.intake import IntakeParts
+from node.data.reading import MedicineReading
 from node.page.app import build_app
 from node.page.chain_view import ChainView
 from node.page.parts import PageParts
 from node.page.users import hash_password
-from node.reading import MedicineReading
-from node.store_second_factor import enrol_staff
-from node.store_users import Role, add_user
+from node.store.second_factor import enrol_staff
+from node.store.users import Role, add_user
 from prescriptions.box import Box
 from prescriptions.lexicon import bundled_lexicon
 from prescriptions.load import LoadLimits

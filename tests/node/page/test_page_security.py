@@ -12,7 +12,7 @@ from starlette.routing import Route
 from node.page.limits import ANY_REQUEST, LOG_IN, Limit, RateLimits
 from node.page.sessions import IDLE_SECONDS, LONGEST_SECONDS
 from node.page.users import hash_password
-from node.store_users import LOCK_SECONDS, MAX_FAILURES, Role, disable_user, set_password
+from node.store.users import LOCK_SECONDS, MAX_FAILURES, Role, disable_user, set_password
 from protocol.errors import ConfigError
 from tests.node.data_builders import CHEAP
 from tests.node.page.page_world import PASSWORD, PageWorld, post, token_of

@@ -24,9 +24,9 @@ from node.settings import PageSettings
 from prescriptions.load import load_pages
 from protocol.errors import ConfigError
 from tests.architecture.tree import ROOT
+from tests.node.data.test_data_commands import Shell
 from tests.node.data_builders import NOW
 from tests.node.page.page_world import PASSWORD, draw_page
-from tests.node.test_data_commands import Shell
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from node.data.proposal import READERS_DISAGREE
 from node.page.plot import Point, Series, line_plot
 from node.page.sentences import flag_sentence, sent_sentence
-from node.proposal import READERS_DISAGREE
 from node.sent import SentItem
-from node.store_duplicates import PairKind, PairStatus, add_pair, pairs, undecided_or_same_pages
-from node.store_tables import Page, WordStatus
-from node.store_users import Role, acts
-from node.store_words import StoredWord
+from node.store.duplicates import PairKind, PairStatus, add_pair, pairs, undecided_or_same_pages
+from node.store.tables import Page, WordStatus
+from node.store.users import Role, acts
+from node.store.words import StoredWord
 from prescriptions.understand import FLAGS
 from protocol.errors import LedgerUnavailableError
 from tests.node.page.page_world import LINES, PageWorld, draw_page, pixels_of, post

@@ -1,0 +1,1 @@
+"""The consent desk: grants, second factors, withdrawals, roots, proofs, prints."""

@@ -1,0 +1,1 @@
+"""A page becomes reviewed words: intake, reading, review, duplicates, export."""

@@ -1,0 +1,300 @@
+"""Intake: files become reviewable words in the local store; everything else of a page is dropped.
+
+Each file goes through: read the bytes, decode them in a process of their own, seal the original, then read and store
+one page at a time, each in one transaction. The key of an original is in the store before the file is written, and a
+page is there whole or not at all, so an import that died anywhere is finished by running it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateways.data_folder import store_error
+from node.data.page_words import page_to_store, second_reading
+from node.store.local_store import check_patient
+from node.store.pages import (
+    SealedFile,
+    add_page,
+    ensure_original,
+    forget_empty_originals,
+    forget_if_empty,
+    has_page,
+    known_files,
+    release_originals,
+)
+from node.store.quarantine import QuarantinedFile, add_quarantined
+from prescriptions.load import LoadLimits, load_bytes
+from prescriptions.pipeline import read_page
+from prescriptions.quarantine import TOO_LARGE_FILE
+from protocol.errors import ConfigError, QuarantinedError
+from protocol.identifiers import Digest, digest_of
+
+if TYPE_CHECKING:
+    from node.data.model_reader import ModelReader
+    from node.data.proposal import ModelReading
+    from node.store.local_store import LocalStore
+    from node.store.sealed_files import SealedFiles
+    from prescriptions.lexicon import Lexicon
+    from prescriptions.page import Page
+    from prescriptions.pipeline import PageReading
+    from prescriptions.reading import PageReader
+
+logger = structlog.get_logger(__name__)
+
+_ABANDONED_SECONDS = 24 * 3600
+
+
+def _no_model() -> ModelReader | None:
+    return None
+
+
+class Outcome(StrEnum):
+    """What became of a file."""
+
+    IMPORTED = "imported"
+    """At least one page is new in the store."""
+    DUPLICATE = "duplicate"
+    """Every page was in the store already, pixel for pixel."""
+    QUARANTINED = "quarantined"
+    """Kept aside; nothing of it is in the store's pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportItem:
+    """A file and the patient whom it is about."""
+
+    path: Path
+    patient: str
+    """The site's own identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAside:
+    """A file or page that was quarantined."""
+
+    page_number: int
+    """1-based; 0 for the whole file."""
+    reason: str
+    """Of ``prescriptions.quarantine.REASONS``."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What became of one file."""
+
+    path: Path
+    outcome: Outcome
+    pages: int
+    """New in the store."""
+    duplicates: int
+    """Pages that were there already."""
+    words: int
+    """To be reviewed."""
+    kept_aside: tuple[KeptAside, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of an import."""
+
+    files: tuple[FileReport, ...]
+
+    @property
+    def words(self) -> int:
+        """Words that wait for review because of this import."""
+        return sum(file.words for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeParts:
+    """What an import needs of the site."""
+
+    store: LocalStore
+    reader: PageReader
+    lexicon: Lexicon
+    limits: LoadLimits
+    originals: SealedFiles
+    quarantine: SealedFiles
+    keep_originals: bool
+    read: Callable[[Page, PageReader, Lexicon], PageReading] = read_page
+    """``single_word.read_single_word`` where each picture is one word."""
+    second: Callable[[], ModelReader | None] = _no_model
+    """The global model that reads each medicine word again, where the site has one."""
+
+
+def import_files(
+    parts: IntakeParts,
+    items: Sequence[ImportItem],
+    now: int,
+    progress: Callable[[int, FileReport], None] = lambda _done, _report: None,
+) -> ImportReport:
+    """Imports files; a bad one is quarantined and the import goes on.
+
+    Args:
+        parts: The site.
+        items: Files and their patients.
+        now: Seconds since 1970.
+        progress: Called after each file with how many are done and what became of it.
+
+    Raises:
+        ConfigError: A file is not there or not readable, or an identifier of a patient is none; nothing is imported.
+        PrescriptionError: The reading engine cannot run.
+        StoreError: The store or a folder cannot be written; what was imported before stays.
+    """
+    checked = [ImportItem(_readable(item.path), check_patient(item.patient)) for item in items]
+    _sweep(parts, now)
+    reports: list[FileReport] = []
+    for item in checked:
+        report = _import_file(parts, item, now)
+        reports.append(report)
+        logger.info(
+            "intake.file",
+            outcome=str(report.outcome),
+            pages=report.pages,
+            words=report.words,
+            reasons=[kept.reason for kept in report.kept_aside],
+        )
+        progress(len(reports), report)
+    return ImportReport(tuple(reports))
+
+
+def _import_file(parts: IntakeParts, item: ImportItem, now: int) -> FileReport:
+    content = _content(item.path, parts.limits)
+    if content is None:
+        digest = digest_of("left-in-place", str(item.path.resolve()).encode("utf-8"))
+        error = QuarantinedError(
+            TOO_LARGE_FILE,
+            f"the file has more than {parts.limits.max_bytes} bytes; it was left where it is",
+            hint="split it or export it smaller",
+        )
+        return _report(item.path, 0, 0, 0, [_keep_aside(parts, item, digest, None, 0, error, now)])
+    file_digest = digest_of("import-file", content)
+    try:
+        pages = load_bytes(content, parts.limits)
+    except QuarantinedError as error:
+        return _report(item.path, 0, 0, 0, [_keep_aside(parts, item, file_digest, content, 0, error, now)])
+    return _import_pages(parts, item, pages, file_digest, content, now)
+
+
+def _import_pages(
+    parts: IntakeParts, item: ImportItem, pages: Sequence[Page], file_digest: Digest, content: bytes, now: int
+) -> FileReport:
+    with parts.store.read() as transaction:
+        new = [page for page in pages if not has_page(transaction, page.digest)]
+    if not new:
+        return _report(item.path, 0, len(pages), 0, [])
+    with parts.store.write() as transaction:
+        original = ensure_original(transaction, item.patient, file_digest, now)
+    if not parts.originals.holds(original.file_id):
+        parts.originals.write(original.file_id, original.key, content)
+    stored, duplicates, words = 0, len(pages) - len(new), 0
+    kept_aside: list[KeptAside] = []
+    for page in new:
+        try:
+            added = _import_page(parts, item, page, original, now)
+        except QuarantinedError as error:
+            # One copy of the file is enough for all of its pages.
+            copied = None if kept_aside else content
+            kept_aside.append(_keep_aside(parts, item, file_digest, copied, page.number, error, now))
+            continue
+        stored, duplicates, words = stored + (added is not None), duplicates + (added is None), words + (added or 0)
+    _drop_if_unused(parts, original, words=words)
+    return _report(item.path, stored, duplicates, words, kept_aside)
+
+
+def _import_page(parts: IntakeParts, item: ImportItem, page: Page, original: SealedFile, now: int) -> int | None:
+    """Reads and stores one page; returns its words, or None when another process stored the page meanwhile."""
+    reading = parts.read(page, parts.reader, parts.lexicon)
+    second = _second_readings(reading, parts.second())
+    found = page_to_store(reading, page_number=page.number, file_name=item.path.name, second=second)
+    with parts.store.write() as transaction:
+        added = add_page(transaction, item.patient, found, original.file_id, now)
+    return len(found.words) if added else None
+
+
+def _second_readings(reading: PageReading, model: ModelReader | None) -> list[ModelReading]:
+    if model is None:
+        return []
+    crops = [reading.words[line.word_index].crop.pixels for line in reading.prescription.lines]
+    return [second_reading(found, model.round) for found in model.read(crops)]
+
+
+def _drop_if_unused(parts: IntakeParts, original: SealedFile, *, words: int) -> None:
+    """Lets an original go of which no page came into the store, or none that has a word to review."""
+    with parts.store.write() as transaction:
+        gone = forget_if_empty(transaction, original.file_id)
+        released = release_originals(transaction) if words == 0 and not parts.keep_originals else []
+    for file_id in [*released, *([original.file_id] if gone else [])]:
+        parts.originals.remove(file_id)
+
+
+def _keep_aside(
+    parts: IntakeParts,
+    item: ImportItem,
+    file_digest: Digest,
+    content: bytes | None,
+    page_number: int,
+    error: QuarantinedError,
+    now: int,
+) -> KeptAside:
+    found = QuarantinedFile(
+        quarantine_id=b"",
+        patient=item.patient,
+        file_name=item.path.name,
+        page_number=page_number,
+        reason=error.reason,
+        sentence=str(error),
+        created_at=now,
+        kept=None,
+    )
+    with parts.store.write() as transaction:
+        copy = add_quarantined(transaction, found, file_digest, keep_copy=content is not None)
+    if copy is not None and content is not None and not parts.quarantine.holds(copy.file_id):
+        parts.quarantine.write(copy.file_id, copy.key, content)
+    return KeptAside(page_number, error.reason, str(error))
+
+
+def _report(path: Path, pages: int, duplicates: int, words: int, kept_aside: Sequence[KeptAside]) -> FileReport:
+    without_pages = Outcome.QUARANTINED if kept_aside else Outcome.DUPLICATE
+    outcome = Outcome.IMPORTED if pages else without_pages
+    return FileReport(path, outcome, pages, duplicates, words, tuple(kept_aside))
+
+
+def _sweep(parts: IntakeParts, now: int) -> None:
+    """Removes what imports that died left behind."""
+    with parts.store.write() as transaction:
+        forget_empty_originals(transaction, now - _ABANDONED_SECONDS)
+        if not parts.keep_originals:
+            release_originals(transaction)
+
+    def known(which: int) -> frozenset[bytes]:
+        with parts.store.read() as transaction:
+            return known_files(transaction)[which]
+
+    parts.originals.sweep(lambda: known(0))
+    parts.quarantine.sweep(lambda: known(1))
+
+
+def _readable(path: Path) -> Path:
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror})", hint="nothing was imported yet") from error
+
+
+def _content(path: Path, limits: LoadLimits) -> bytes | None:
+    """The file's bytes; None when there are more than the limit."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(limits.max_bytes + 1)
+    except OSError as error:
+        raise store_error(error, path) from error
+    return None if len(content) > limits.max_bytes else content

@@ -1,0 +1,89 @@
+"""The site's global model as the second reader of medicine words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from learning.lexicon_index import LexiconIndex
+from protocol.errors import ConfigError
+from protocol.parameters import parse_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from learning.recogniser import Reading, Recogniser
+    from node.rounds.global_models import GlobalModels, ModelRecord
+    from node.site import Site
+    from protocol.identifiers import Digest, LineageId
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReader:
+    """One model, ready to read."""
+
+    round: int
+    """Of the model."""
+    recogniser: Recogniser
+    names: LexiconIndex
+    threshold: float
+    """Confidence, 0 to 1, below which it claims no name."""
+
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
+        """What is written in each crop, uint8 [height, width]."""
+        return self.recogniser.read_crops(crops, self.names, threshold=self.threshold) if crops else []
+
+
+def open_model_reader(site: Site, models: GlobalModels, lineage_id: LineageId) -> ModelReader:
+    """The reader of the model that the site uses for a lineage.
+
+    Raises:
+        ConfigError: The site takes no part in the lineage, or holds no model of it yet.
+    """
+    slug = site.lineage_ids.get(lineage_id)
+    if slug is None:
+        raise ConfigError("this site takes no part in that lineage", hint="see lineages in the node's settings")
+    record = models.in_use(lineage_id)
+    if record is None or not models.path_of(record.digest).exists():
+        raise ConfigError(
+            f"this site holds no global model of {slug} yet",
+            hint="start the daemon (fedrx node run): it fetches the newest",
+        )
+    return _reader_of(site, models, record)
+
+
+class SecondReader:
+    """The model in use, opened when it is first asked for and again when the site adopts another.
+
+    Args:
+        site: Its first lineage with a model is read with.
+        models: The global models that it has seen.
+    """
+
+    def __init__(self, site: Site, models: GlobalModels) -> None:
+        self._site = site
+        self._models = models
+        self._open: tuple[Digest, ModelReader] | None = None
+
+    def __call__(self) -> ModelReader | None:
+        """The reader; None while the site holds no model."""
+        for lineage_id in self._site.lineage_ids:
+            record = self._models.in_use(lineage_id)
+            if record is not None and self._models.path_of(record.digest).exists():
+                if self._open is None or self._open[0] != record.digest:
+                    self._open = record.digest, _reader_of(self._site, self._models, record)
+                return self._open[1]
+        return None
+
+
+def _reader_of(site: Site, models: GlobalModels, record: ModelRecord) -> ModelReader:
+    parameters = parse_parameters(models.path_of(record.digest).read_bytes())
+    return ModelReader(
+        round=record.round,
+        recogniser=site.backbone.with_parameters(parameters),
+        names=LexiconIndex.of(site.lexicon.names),
+        threshold=site.settings.reading.abstain_below,
+    )

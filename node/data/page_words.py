@@ -1,0 +1,81 @@
+"""What of a page's reading goes into the local store: its medicine words, and what was proposed for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from node.data.proposal import READERS_DISAGREE, Candidate, ModelReading, Proposal, Whereabouts
+from node.store.pages import NewPage, NewWord
+from prescriptions.words import encode_png
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from learning.recogniser import Reading
+    from prescriptions.pipeline import PageReading, ReviewWord
+    from prescriptions.understand import MedicineLine
+
+_CANDIDATES = 5
+
+
+def page_to_store(
+    reading: PageReading, *, page_number: int, file_name: str, second: Sequence[ModelReading] = ()
+) -> NewPage:
+    """The part of a reading that is kept.
+
+    Args:
+        reading: Of ``prescriptions.pipeline.read_page``.
+        page_number: 1-based within its file.
+        file_name: Without its folder.
+        second: What the global model read, one for each line of the prescription; empty without a model.
+    """
+    prescription = reading.prescription
+    models: Sequence[ModelReading | None] = second or [None] * len(prescription.lines)
+    return NewPage(
+        page_digest=reading.page_digest,
+        page_number=page_number,
+        file_name=file_name,
+        engine=reading.engine,
+        hospital=prescription.hospital or "",
+        patient_name=prescription.patient_name or "",
+        words=tuple(
+            _word(reading.words[line.word_index], line, Whereabouts(file_name, page_number, (0, 0, 0, 0)), model)
+            for line, model in zip(prescription.lines, models, strict=True)
+        ),
+        redacted_png=None if reading.redacted is None else encode_png(reading.redacted),
+    )
+
+
+def second_reading(reading: Reading, model_round: int) -> ModelReading:
+    """What the global model read in a crop, as a proposal keeps it: at most five names.
+
+    Args:
+        reading: Of the model.
+        model_round: Of the model.
+    """
+    candidates = tuple(Candidate(name, share) for name, share in reading.candidates[:_CANDIDATES])
+    return ModelReading(model_round, reading.text, candidates, sure=not reading.abstained)
+
+
+def _word(word: ReviewWord, line: MedicineLine, where: Whereabouts, model: ModelReading | None) -> NewWord:
+    box = word.crop.box
+    proposal = Proposal(
+        text=word.text,
+        confidence=word.confidence,
+        candidates=tuple(Candidate(match.name, match.score) for match in line.candidates),
+        strength=_text(line.strength),
+        form=_text(line.form),
+        frequency=_text(line.frequency),
+        flags=line.flags,
+        where=replace(where, box=(box.left, box.top, box.right, box.bottom)),
+        model=model,
+        line=line,
+    )
+    if model is not None and model.name is not None and proposal.engine_name not in {None, model.name}:
+        proposal = replace(proposal, flags=(*proposal.flags, READERS_DISAGREE))
+    return NewWord(encode_png(word.crop.pixels), proposal)
+
+
+def _text(part: object | None) -> str:
+    return "" if part is None else str(part)

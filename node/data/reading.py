@@ -1,0 +1,159 @@
+"""Reading a new prescription with the adopted global model: an aid to a person, never a dispensing decision.
+
+The page reader finds the words and the medicine lines; the site's own global model reads each medicine's word again.
+The two were trained apart, so a reading in which they disagree is flagged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from node.data.intake_parts import load_limits, page_stages
+from node.data.model_reader import open_model_reader
+from node.data.proposal import READERS_DISAGREE
+from prescriptions.load import load_pages
+from prescriptions.pipeline import ReviewWord, read_page
+from prescriptions.understand import AMBIGUOUS_MEDICINE, UNKNOWN_FORM, UNKNOWN_MEDICINE, UNKNOWN_STRENGTH
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from learning.recogniser import Reading
+    from node.rounds.global_models import GlobalModels
+    from node.site import Site
+    from prescriptions.lexicon import Lexicon
+    from prescriptions.page import Page
+    from prescriptions.understand import MedicineLine
+    from protocol.identifiers import LineageId
+
+_ALTERNATIVES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MedicineReading:
+    """What was read of one prescribed medicine."""
+
+    page: int
+    """1-based within the file."""
+    line: int
+    """1-based among the page's medicines; 0 when the image is a single word."""
+    medicine: str | None
+    """A name of the lexicon; None when the model is not sure enough: a person must read it."""
+    confidence: float
+    """Of the best name, 0 to 1, whether it is claimed or not."""
+    alternatives: tuple[tuple[str, float], ...]
+    """Names with their shares, best first; the first is ``medicine`` when one is claimed."""
+    text: str
+    """The letters as the model read them, free of any lexicon."""
+    engine_text: str
+    """The word as the page reader read it; empty when the image is a single word."""
+    engine_candidates: tuple[tuple[str, float], ...]
+    """Names near to that text with their likeness, best first."""
+    strength: str
+    """Read beside the word, or empty."""
+    form: str
+    """Read beside the word, or empty."""
+    frequency: str
+    """Read beside the word, or empty."""
+    flags: tuple[str, ...]
+    """What a person should look at."""
+
+
+def read_image(
+    site: Site, models: GlobalModels, image: Path, lineage_id: LineageId, *, as_word: bool
+) -> tuple[MedicineReading, ...]:
+    """Reads a file with the model that the site uses. Nothing of it is stored.
+
+    Args:
+        site: Its page reader, lexicon, backbone and threshold.
+        models: The global models that it has seen.
+        image: PNG, JPEG, TIFF, WEBP, PDF or DICOM, within the limits of ``prescriptions.load``.
+        lineage_id: Whose model.
+        as_word: Whether the image is one medicine word, not a page.
+
+    Returns:
+        One for each medicine found, by page and from top to bottom.
+
+    Raises:
+        ConfigError: The site takes no part in the lineage, or holds no model of it yet.
+        QuarantinedError: The file is refused, or a page holds no text.
+        PrescriptionError: The page reader failed.
+    """
+    # The model first: without one there is no reason to open a patient's page.
+    model = open_model_reader(site, models, lineage_id)
+    stages = page_stages(site.settings)
+    found: list[MedicineReading] = []
+    for page in load_pages(image, load_limits(site.settings)):
+        if as_word:
+            (reading,) = model.read([_grey(page)])
+            found.append(_of_word(page, reading))
+            continue
+        understood = read_page(page, site.page_reader, site.lexicon, stages)
+        lines = understood.prescription.lines
+        words = [understood.words[line.word_index] for line in lines]
+        readings = model.read([word.crop.pixels for word in words])
+        found += [
+            _of_line(page, number, line, word, reading, site.lexicon)
+            for number, (line, word, reading) in enumerate(zip(lines, words, readings, strict=True), start=1)
+        ]
+    return tuple(found)
+
+
+def _grey(page: Page) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(page.pixels).convert("L"), dtype=np.uint8)
+
+
+def _of_word(page: Page, reading: Reading) -> MedicineReading:
+    return MedicineReading(
+        page=page.number,
+        line=0,
+        medicine=reading.name,
+        confidence=reading.confidence,
+        alternatives=reading.candidates[:_ALTERNATIVES],
+        text=reading.text,
+        engine_text="",
+        engine_candidates=(),
+        strength="",
+        form="",
+        frequency="",
+        flags=(),
+    )
+
+
+def _of_line(
+    page: Page, number: int, line: MedicineLine, word: ReviewWord, reading: Reading, lexicon: Lexicon
+) -> MedicineReading:
+    return MedicineReading(
+        page=page.number,
+        line=number,
+        medicine=reading.name,
+        confidence=reading.confidence,
+        alternatives=reading.candidates[:_ALTERNATIVES],
+        text=reading.text,
+        engine_text=word.text,
+        engine_candidates=tuple((match.name, match.score) for match in line.candidates),
+        strength="" if line.strength is None else str(line.strength),
+        form=line.form or "",
+        frequency="" if line.frequency is None else str(line.frequency),
+        flags=_flags(line, reading, lexicon),
+    )
+
+
+def _flags(line: MedicineLine, reading: Reading, lexicon: Lexicon) -> tuple[str, ...]:
+    """The page reader's flags, with strength and form checked against the medicine that the model names."""
+    flags = [flag for flag in line.flags if flag in {UNKNOWN_MEDICINE, AMBIGUOUS_MEDICINE}]
+    if reading.name is None:
+        return line.flags
+    if UNKNOWN_MEDICINE not in flags and line.candidates and line.candidates[0].name != reading.name:
+        flags.append(READERS_DISAGREE)
+    medicine = lexicon.find(reading.name)
+    if medicine is not None and line.strength is not None and not medicine.knows_strength(line.strength):
+        flags.append(UNKNOWN_STRENGTH)
+    if medicine is not None and line.form is not None and not medicine.knows_form(line.form):
+        flags.append(UNKNOWN_FORM)
+    return tuple(flags)

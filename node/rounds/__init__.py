@@ -1,0 +1,1 @@
+"""A round at a site: train, seal, register, adopt."""

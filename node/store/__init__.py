@@ -1,0 +1,1 @@
+"""What a site keeps, encrypted: pages, words, patients, receipts (docs/map.md)."""

@@ -1,0 +1,105 @@
+"""node/rounds/adoption.py: the site scores every global model on its own words and decides for itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from protocol.errors import ContentMismatchError, ContentMissingError
+from protocol.parameters import encode_parameters
+from tests.node.site_world import NAMES, SiteWorld
+
+
+def finished(world: SiteWorld, model: bytes | None = None) -> None:
+    world.open_round()
+    world.settle()
+    world.others_register()
+    world.finish(model=model)
+
+
+def test_without_held_out_words_a_newer_model_is_adopted(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node", settings={"training": {"held_out_percent": 0, "min_examples": 1}})
+    world.start()
+    finished(world)
+    world.settle()
+    records = world.running.models.records(world.lineage_id)
+    assert [(record.round, record.adopted, record.total) for record in records] == [(0, True, 0), (1, True, 0)]
+    assert world.running.models.in_use(world.lineage_id) == records[-1]
+
+
+def test_a_model_that_reads_fewer_held_out_words_is_kept_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = SiteWorld(tmp_path / "node", settings={"training": {"held_out_percent": 50, "min_examples": 1}})
+    world.start()
+    world.settle()
+    finished(world)
+    scores = iter([3, 4])
+    real = world.running.trainer.score
+
+    def score(model, samples):  # type: ignore[no-untyped-def]
+        found = real(model, samples)
+        return type(found)(next(scores), found.total, 0, 0, 0)
+
+    monkeypatch.setattr(type(world.running.trainer), "score", lambda _self, model, samples: score(model, samples))
+    world.settle()
+    kept = world.running.models.records(world.lineage_id)[-1]
+    assert (kept.round, kept.correct, kept.kept_correct, kept.adopted) == (1, 3, 4, False)
+    in_use = world.running.models.in_use(world.lineage_id)
+    assert in_use is not None
+    assert in_use.round == 0
+
+
+def test_every_head_is_pinned_adopted_or_not(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node")
+    world.start()
+    world.settle()
+    assert world.store.holds(world.lineage.head_cid)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(b"no model at all", id="no safetensors"),
+        pytest.param(encode_parameters({"other.weight": np.zeros((2, 2), np.float32)}), id="another scope"),
+    ],
+)
+def test_a_head_that_is_no_model_of_this_backbone_is_kept_back_and_the_node_lives(tmp_path: Path, model: bytes) -> None:
+    world = SiteWorld(tmp_path / "node")
+    world.start()
+    finished(world, model=model)
+    world.settle()
+    record = world.running.models.records(world.lineage_id)[-1]
+    assert not record.adopted
+    assert record.reason
+    in_use = world.running.models.in_use(world.lineage_id)
+    assert in_use is not None
+    assert in_use.round == 0
+
+
+def test_a_head_of_other_bytes_than_the_chain_names_is_refused(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node", words=False)
+    world.start()
+    world.others_store.damage(world.lineage.head_cid)
+    with pytest.raises(ContentMismatchError):
+        world.loop.step()
+    assert world.running.models.records(world.lineage_id) == []
+
+
+def test_a_head_that_is_not_delivered_is_tried_again(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node", words=False)
+    world.start()
+    kept = world.others_store.contents.pop(world.lineage.head_cid)
+    with pytest.raises(ContentMissingError):
+        world.loop.step()
+    world.others_store.contents[world.lineage.head_cid] = kept
+    world.settle()
+    assert len(world.running.models.records(world.lineage_id)) == 1
+
+
+def test_a_withdrawn_patients_words_score_nothing(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node", settings={"training": {"held_out_percent": 90, "min_examples": 1}})
+    world.withdraw("P-001")
+    world.start()
+    world.settle()
+    assert world.running.models.records(world.lineage_id)[0].total <= len(NAMES)

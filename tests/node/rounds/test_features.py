@@ -1,0 +1,106 @@
+"""node/rounds/features.py: cached features are encrypted, and a cache is never trusted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from node.data.samples import TrainableSample
+from node.rounds.features import FeatureCache
+from protocol.dataset import TrainingSample
+from protocol.identifiers import Digest, digest_of
+from tests.learning.drawn_words import draw_word
+from tests.node.site_world import NAMES, TinyBackbone
+
+KEY = bytes(range(32))
+
+
+class CountingBackbone(TinyBackbone):
+    def __init__(self) -> None:
+        self.computed = 0
+
+    def front_features(self, crops):  # type: ignore[no-untyped-def]
+        self.computed += len(crops)
+        return super().front_features(crops)
+
+
+def samples() -> list[TrainableSample]:
+    made = []
+    for name in NAMES:
+        sample_id = digest_of("test-sample", name.encode())[:16]
+        leaf = TrainingSample(sample_id, digest_of("c"), bytes(32), digest_of("r"))
+        made.append(TrainableSample(sample_id, draw_word(name), name, leaf))
+    return made
+
+
+@pytest.fixture
+def backbone() -> CountingBackbone:
+    return CountingBackbone()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, backbone: CountingBackbone) -> FeatureCache:
+    return FeatureCache(tmp_path, KEY, backbone)
+
+
+def test_features_are_those_of_the_front_in_the_samples_order(cache: FeatureCache, backbone: CountingBackbone) -> None:
+    wanted = backbone.front_features([sample.crop for sample in samples()])
+    assert np.array_equal(cache.features_of(samples()), wanted)
+    assert np.array_equal(cache.features_of(samples()[::-1]), wanted[::-1])
+
+
+def test_they_are_computed_once(cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path) -> None:
+    cache.features_of(samples())
+    FeatureCache(tmp_path, KEY, backbone).features_of(samples())
+    assert backbone.computed == len(NAMES)
+
+
+def test_nothing_of_them_is_on_disk_in_clear(cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path) -> None:
+    features = cache.features_of(samples())
+    for path, row in zip(sorted(tmp_path.iterdir()), features, strict=True):
+        assert row.tobytes()[:64] not in path.read_bytes()
+        assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", os.urandom(500)])
+def test_what_is_damaged_is_computed_again(
+    cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path, damage: bytes
+) -> None:
+    wanted = cache.features_of(samples())
+    min(tmp_path.iterdir()).write_bytes(damage)
+    assert np.array_equal(cache.features_of(samples()), wanted)
+    assert backbone.computed == len(NAMES) + 1
+
+
+def test_another_backbone_or_key_reads_none_of_them(cache: FeatureCache, tmp_path: Path) -> None:
+    cache.features_of(samples())
+    other = CountingBackbone()
+    other.digest = Digest(digest_of("other-backbone"))
+    FeatureCache(tmp_path, KEY, other).features_of(samples())
+    FeatureCache(tmp_path, bytes(32), other).features_of(samples())
+    assert other.computed == 2 * len(NAMES)
+
+
+def test_a_file_put_in_another_samples_place_is_not_read(
+    cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path
+) -> None:
+    wanted = cache.features_of(samples())
+    first, second, *_ = sorted(tmp_path.iterdir())
+    first.write_bytes(second.read_bytes())
+    assert np.array_equal(cache.features_of(samples()), wanted)
+    assert backbone.computed == len(NAMES) + 1
+
+
+def test_all_but_the_named_samples_are_forgotten(cache: FeatureCache, tmp_path: Path) -> None:
+    cache.features_of(samples())
+    (tmp_path / ".leftover.tmp").write_bytes(b"of a write that was killed")
+    keep = samples()[0].sample_id
+    cache.forget_all_but(frozenset({keep}))
+    assert [path.name for path in tmp_path.iterdir()] == [keep.hex()]
+
+
+def test_no_samples_have_empty_features(cache: FeatureCache) -> None:
+    assert cache.features_of([]).shape == (0, *TinyBackbone.feature_shape)
