@@ -40,6 +40,8 @@ class ReadingSettings(Settings):
     stages: StageSettings = StageSettings()
     lexicon: FilePath | None = None
     """CSV of medicines; the shipped lexicon when unset."""
+    day_first: bool = True
+    """Whether 05/04/2025 on a page is the fifth of April."""
     abstain_below: float = Field(default=0.5, ge=0, le=1)
     """A reading with less confidence names no medicine."""
     keep_originals: bool = False

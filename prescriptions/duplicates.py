@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from prescriptions.fingerprint import Fingerprint, PageLook
 
-NEAR = 0.66
+NEAR = 0.75
 """Pages of at least this likeness are near duplicates."""
 _SAME_SPOT_BITS = 36
 _FEWEST_SPOTS = 8

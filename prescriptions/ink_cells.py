@@ -33,6 +33,8 @@ _BLUR = 1.0
 _BEFORE_SHRINKING = 0.9
 """Standard deviation in pixels of the larger picture, which is about 2.3 times the smaller."""
 _EDGE = 3
+_PICTURE_EDGE = 14
+"""Pixels of the larger picture at its edges, where a cut goes through ink and straightening has added paper."""
 _SHIFT = 2
 """Pixels by which a cell may be off: paper bends."""
 _INKED = 5.0
@@ -43,7 +45,7 @@ _SPREAD_SCALE = 2
 _LEAST_SEEN = 0.9
 """Share of a cell that both pictures must show."""
 _LEAST_COVER = 0.5
-"""Share of a page's ink that the other picture must show."""
+"""Share of the stored page's ink, and of the other page's area, that both must show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +68,7 @@ def cells_of(small: Grey) -> InkCells:
         small: The prepared page, its long side ``INK_SIDE``.
     """
     height, width = small.shape
-    ink = _ink(small) * _inside(height, width)
+    ink = _ink(small) * _inside((height, width), _EDGE)
     cells = [ink[cell] for cell in _cells(height, width)]
     if not cells:
         return InkCells(height, width, np.zeros((0, CELL_BYTES), np.uint8), np.zeros(0, np.uint8))
@@ -89,16 +91,18 @@ def compare(picture: Grey, cells: InkCells, matrix: NDArray[np.float64]) -> list
         matrix: Shape [3, 3], from pixels of ``picture`` to those of the other's map of ink, projectively.
 
     Returns:
-        Empty where the pages show less than half of each other's ink.
+        Empty where the pages show less than half of each other.
     """
     size = (cells.width, cells.height)
     visible = _u8(cv2.warpPerspective(np.ones_like(picture), matrix, size))
     back = np.linalg.inv(matrix)
-    seen = _u8(cv2.warpPerspective(np.ones(size[::-1], np.uint8), back, picture.shape[::-1])) > 0
+    seen = _u8(cv2.warpPerspective(np.ones(size[::-1], np.uint8), back, picture.shape[::-1]))
     part_visible = np.array([visible[cell].mean() for cell in _cells(cells.height, cells.width)])
-    if min(_share(cells.spread, part_visible), _share(_u8(255) - picture, seen)) < _LEAST_COVER:
+    ink_visible = float(cells.spread @ part_visible) / max(1, int(cells.spread.sum(dtype=np.int64)))
+    if min(ink_visible, float(seen.mean())) < _LEAST_COVER:
         return []
-    shown = _u8(cv2.warpPerspective(_inside(*picture.shape), matrix, size)) * _inside(cells.height, cells.width)
+    within = _u8(cv2.warpPerspective(_inside(picture.shape, _PICTURE_EDGE), matrix, size))
+    shown = within * _inside((cells.height, cells.width), _EDGE)
     # Softened first, so that no stroke falls between the pixels of the smaller picture.
     soft = cv2.GaussianBlur(picture, (0, 0), _BEFORE_SHRINKING)
     moved = cv2.warpPerspective(soft, matrix, size, borderMode=cv2.BORDER_CONSTANT, borderValue=PAPER)
@@ -124,10 +128,10 @@ def _ink(small: Grey) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(clear.astype(np.float32), (0, 0), _BLUR), np.float32)
 
 
-def _inside(height: int, width: int) -> NDArray[np.uint8]:
-    """1 but for the outermost pixels, where a cut page's edge may show."""
-    inside = np.zeros((height, width), np.uint8)
-    inside[_EDGE:-_EDGE, _EDGE:-_EDGE] = 1
+def _inside(shape: tuple[int, ...], edge: int) -> NDArray[np.uint8]:
+    """1 but for the outermost pixels."""
+    inside = np.zeros(shape, np.uint8)
+    inside[edge:-edge, edge:-edge] = 1
     return inside
 
 
@@ -163,11 +167,6 @@ def _agreement(coefficients: NDArray[np.float32], signs: NDArray[np.uint8]) -> f
 def _cosines(size: int) -> NDArray[np.float32]:
     places = (np.arange(size) + 0.5) / size
     return np.cos(np.pi * np.arange(_COEFFICIENTS)[:, None] * places).astype(np.float32)
-
-
-def _share(amounts: NDArray[np.uint8], weights: NDArray[Any]) -> float:
-    """How much of the amounts the weights, 0 to 1, let through."""
-    return float((amounts * weights.astype(np.float64)).sum()) / max(1, int(amounts.sum(dtype=np.int64)))
 
 
 def _u8(pixels: Any) -> NDArray[np.uint8]:

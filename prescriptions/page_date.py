@@ -1,6 +1,7 @@
 """The day on which a prescription was written: ``12/03/2025``, ``12-3-25``, ``12 Mar 2025``, ``March 12, 2025``, ISO.
 
-Total functions: a text that is no date is None. A date of birth is never taken for the day of the prescription.
+A text that is no date is None. A year of two digits is of this century. A date of birth is never taken for the day of
+the prescription.
 """
 
 from __future__ import annotations
@@ -40,18 +41,6 @@ _BEFORE = 24
 _MAX_LINE_CHARACTERS = 400
 
 
-def parse_date(text: str, *, day_first: bool = True) -> date | None:
-    """The date that ``text`` is, from end to end; None when it is anything else.
-
-    Args:
-        text: Such as ``12/03/25``. A year of two digits is of this century.
-        day_first: Whether ``05/04/2025`` is the fifth of April; a day above 12 decides by itself.
-    """
-    stripped = text.strip()
-    whole = (0, len(stripped))
-    return next((found for found, start, end in _dates(stripped, day_first) if (start, end) == whole), None)
-
-
 def find_page_date(lines: Sequence[Sequence[str]], *, day_first: bool = True) -> date | None:
     """The day that a page was written.
 
@@ -60,7 +49,7 @@ def find_page_date(lines: Sequence[Sequence[str]], *, day_first: bool = True) ->
 
     Args:
         lines: The words of each line of the page, from top to bottom.
-        day_first: As in ``parse_date``.
+        day_first: Whether ``05/04/2025`` is the fifth of April; a day above 12 decides by itself.
     """
     others: set[date] = set()
     for words in lines:

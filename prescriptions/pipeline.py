@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from prescriptions import quarantine
+from prescriptions.fingerprint import look_at
+from prescriptions.page_date import find_page_date
 from prescriptions.preprocess import PreprocessSettings, prepare
 from prescriptions.redaction import redact
 from prescriptions.segmentation import segment
@@ -17,9 +20,13 @@ from prescriptions.words import WordCrop, crop_word
 from protocol.errors import QuarantinedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from prescriptions.fingerprint import PageLook
     from prescriptions.lexicon import Lexicon
     from prescriptions.page import Page
     from prescriptions.preprocess import PreparedPage
@@ -58,6 +65,10 @@ class PageReading:
     """Wall clock, for preparing, reading and understanding."""
     redacted: NDArray[np.uint8] | None = field(default=None, compare=False)
     """The prepared page without what is not kept (``redaction``); None where the page is one word's crop."""
+    look: PageLook | None = field(default=None, compare=False)
+    """By which the page is known again; its picture is never stored. None where the page is one word's crop."""
+    written_on: date | None = None
+    """The day that stands on the page."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,9 +127,21 @@ def examine_page(
 
 
 def read_page(
-    page: Page, reader: PageReader, lexicon: Lexicon, settings: PreprocessSettings | None = None
+    page: Page,
+    reader: PageReader,
+    lexicon: Lexicon,
+    settings: PreprocessSettings | None = None,
+    *,
+    day_first: bool = True,
 ) -> PageReading:
     """As ``examine_page``, and keeps only what a review needs.
+
+    Args:
+        page: As ``load.load_pages`` gives it.
+        reader: Finds and reads words.
+        lexicon: The names that may be proposed.
+        settings: Of the preprocessing.
+        day_first: Whether ``05/04/2025`` is the fifth of April.
 
     Raises:
         QuarantinedError: ``no-text``.
@@ -139,7 +162,13 @@ def read_page(
         engine=examined.source,
         seconds=examined.seconds,
         redacted=redact(examined.prepared.grey, examined.words, found),
+        look=look_at(examined.prepared.grey),
+        written_on=find_page_date(_texts_by_line(examined.words), day_first=day_first),
     )
+
+
+def _texts_by_line(words: Sequence[ReadWord]) -> list[list[str]]:
+    return [[word.text for word in line] for _, line in groupby(words, key=lambda word: word.line)]
 
 
 def _read_upright(

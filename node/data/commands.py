@@ -27,6 +27,7 @@ from node.consent.commands import consent_app
 from node.consent.desk import day_of
 from node.consent.enrolment_commands import staff_app
 from node.consent.prove_command import prove_app
+from node.data.duplicate_commands import duplicates_app
 from node.data.export_command import export_command
 from node.data.inspect_command import inspect_command
 from node.data.review_commands import review_app
@@ -51,6 +52,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("inspect")(inspect_command)
     app.command("new-store")(new_store_command)
     app.add_typer(review_app, name="review")
+    app.add_typer(duplicates_app, name="duplicates")
     app.add_typer(consent_app, name="consent")
     app.add_typer(staff_app, name="staff")
     app.add_typer(prove_app, name="prove")

@@ -8,7 +8,7 @@ page is there whole or not at all, so an import that died anywhere is finished b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateways.data_folder import store_error
-from node.data.page_words import page_to_store, second_reading
+from node.data.near_pages import SeenPages, note_page, prescribed_on
+from node.data.page_words import page_to_store, second_readings
 from node.store.local_store import check_patient
 from node.store.pages import (
     SealedFile,
@@ -37,7 +38,6 @@ from protocol.identifiers import Digest, digest_of
 
 if TYPE_CHECKING:
     from node.data.model_reader import ModelReader
-    from node.data.proposal import ModelReading
     from node.store.local_store import LocalStore
     from node.store.sealed_files import SealedFiles
     from prescriptions.lexicon import Lexicon
@@ -127,6 +127,8 @@ class IntakeParts:
     """``single_word.read_single_word`` where each picture is one word."""
     second: Callable[[], ModelReader | None] = _no_model
     """The global model that reads each medicine word again, where the site has one."""
+    seen: SeenPages = field(default_factory=SeenPages)
+    """The pages of the store, by which near duplicates are found. A process keeps one."""
 
 
 def import_files(
@@ -212,18 +214,14 @@ def _import_pages(
 def _import_page(parts: IntakeParts, item: ImportItem, page: Page, original: SealedFile, now: int) -> int | None:
     """Reads and stores one page; returns its words, or None when another process stored the page meanwhile."""
     reading = parts.read(page, parts.reader, parts.lexicon)
-    second = _second_readings(reading, parts.second())
+    second = second_readings(reading, parts.second())
     found = page_to_store(reading, page_number=page.number, file_name=item.path.name, second=second)
     with parts.store.write() as transaction:
-        added = add_page(transaction, item.patient, found, original.file_id, now)
-    return len(found.words) if added else None
-
-
-def _second_readings(reading: PageReading, model: ModelReader | None) -> list[ModelReading]:
-    if model is None:
-        return []
-    crops = [reading.words[line.word_index].crop.pixels for line in reading.prescription.lines]
-    return [second_reading(found, model.round) for found in model.read(crops)]
+        page_id = add_page(transaction, item.patient, found, original.file_id, now)
+        if page_id is not None and reading.look is not None:
+            prescribed = prescribed_on(reading.written_on, reading.prescription)
+            note_page(transaction, parts.seen, page_id, reading.look, prescribed, now)
+    return None if page_id is None else len(found.words)
 
 
 def _drop_if_unused(parts: IntakeParts, original: SealedFile, *, words: int) -> None:

@@ -15,8 +15,14 @@ from prescriptions.preprocess import PreprocessSettings
 from prescriptions.single_word import read_single_word
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from node.settings import NodeSettings
     from node.site import Site
+    from prescriptions.lexicon import Lexicon
+    from prescriptions.page import Page
+    from prescriptions.pipeline import PageReading
+    from prescriptions.reading import PageReader
 
 
 def load_limits(settings: NodeSettings) -> LoadLimits:
@@ -56,6 +62,10 @@ def intake_parts(site: Site, *, single_words: bool = False) -> IntakeParts:
         originals=originals_of(site),
         quarantine=quarantine_of(site),
         keep_originals=site.settings.reading.keep_originals,
-        read=read_single_word if single_words else partial(read_page, settings=page_stages(site.settings)),
+        read=read_single_word if single_words else _page_reading(site.settings),
         second=SecondReader(site, models_of(site)),
     )
+
+
+def _page_reading(settings: NodeSettings) -> Callable[[Page, PageReader, Lexicon], PageReading]:
+    return partial(read_page, settings=page_stages(settings), day_first=settings.reading.day_first)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from learning.recogniser import Reading
+    from node.data.model_reader import ModelReader
     from prescriptions.pipeline import PageReading, ReviewWord
     from prescriptions.understand import MedicineLine
 
@@ -47,13 +48,15 @@ def page_to_store(
     )
 
 
-def second_reading(reading: Reading, model_round: int) -> ModelReading:
-    """What the global model read in a crop, as a proposal keeps it: at most five names.
+def second_readings(reading: PageReading, model: ModelReader | None) -> list[ModelReading]:
+    """What the global model reads in the medicines' crops, as proposals keep it; empty without a model."""
+    if model is None:
+        return []
+    crops = [reading.words[line.word_index].crop.pixels for line in reading.prescription.lines]
+    return [_kept(found, model.round) for found in model.read(crops)]
 
-    Args:
-        reading: Of the model.
-        model_round: Of the model.
-    """
+
+def _kept(reading: Reading, model_round: int) -> ModelReading:
     candidates = tuple(Candidate(name, share) for name, share in reading.candidates[:_CANDIDATES])
     return ModelReading(model_round, reading.text, candidates, sure=not reading.abstained)
 

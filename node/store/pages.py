@@ -77,10 +77,10 @@ def ensure_original(transaction: Transaction, patient: str, file_digest: Digest,
     return file
 
 
-def add_page(transaction: Transaction, patient: str, page: NewPage, original_id: bytes, now: int) -> bool:
-    """Adds a page and its words; False when a page of the same pixels is there already."""
+def add_page(transaction: Transaction, patient: str, page: NewPage, original_id: bytes, now: int) -> bytes | None:
+    """Adds a page and its words; its id, or None when a page of the same pixels is there already."""
     if has_page(transaction, page.page_digest):
-        return False
+        return None
     row = transaction.ensure_patient(patient)
     key = transaction.patient_key(row.id)
     page_id = new_id()
@@ -106,7 +106,7 @@ def add_page(transaction: Transaction, patient: str, page: NewPage, original_id:
         name = nfc(page.patient_name).encode("utf-8")
         row.sealed_name = key.seal(name, Place("patients", "sealed_name", row.id))
     transaction.session.flush()
-    return True
+    return page_id
 
 
 def finish_page(transaction: Transaction, page_id: bytes) -> None:

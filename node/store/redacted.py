@@ -15,7 +15,7 @@ class RedactedPage(Table):
 
     __tablename__ = "redacted_pages"
 
-    page_id: Mapped[bytes] = mapped_column(ForeignKey("pages.id"), primary_key=True)
+    page_id: Mapped[bytes] = mapped_column(ForeignKey("pages.id", ondelete="CASCADE"), primary_key=True)
     patient_id: Mapped[bytes] = mapped_column(ForeignKey("patients.id"), index=True)
     sealed_picture: Mapped[bytes]
     """PNG, grey."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select, update
 
 from node.data.proposal import Proposal, nfc, parse_proposal
+from node.store.duplicates import undecided_or_same_pages
 from node.store.local_store import Transaction
 from node.store.sealing import Place, SealingKey
 from node.store.tables import Page, Word, WordStatus
@@ -72,10 +73,11 @@ class TrainableWord:
 
 
 def trainable_words(transaction: Transaction, patient_ids: Collection[bytes]) -> tuple[TrainableWord, ...]:
-    """The accepted and fixed words of some patients, sorted by id."""
+    """The accepted and fixed words of some patients, sorted by id; not those of pages that may be duplicates."""
     words = []
+    kept_out = undecided_or_same_pages(transaction)
     for word, patient_id in transaction.session.execute(_with_patient().where(_REVIEWED).order_by(Word.id)):
-        if patient_id in patient_ids and word.sealed_crop is not None:
+        if patient_id in patient_ids and word.sealed_crop is not None and word.page_id not in kept_out:
             key = transaction.patient_key(patient_id)
             crop = key.open(word.sealed_crop, Place("words", "sealed_crop", word.id))
             salt = key.open(word.sealed_salt, Place("words", "sealed_salt", word.id))
@@ -85,8 +87,13 @@ def trainable_words(transaction: Transaction, patient_ids: Collection[bytes]) ->
 
 def trainable_word_ids(transaction: Transaction, patient_ids: Collection[bytes]) -> frozenset[bytes]:
     """Ids of the accepted and fixed words of some patients."""
-    rows = select(Word.id, Page.patient_id).join(Page, Page.id == Word.page_id).where(_REVIEWED)
-    return frozenset(word_id for word_id, patient_id in transaction.session.execute(rows) if patient_id in patient_ids)
+    kept_out = undecided_or_same_pages(transaction)
+    rows = select(Word.id, Page.id, Page.patient_id).join(Page, Page.id == Word.page_id).where(_REVIEWED)
+    return frozenset(
+        word_id
+        for word_id, page_id, patient_id in transaction.session.execute(rows)
+        if patient_id in patient_ids and page_id not in kept_out
+    )
 
 
 def words_with(transaction: Transaction, *statuses: WordStatus) -> tuple[StoredWord, ...]:

@@ -143,7 +143,7 @@ def test_init_and_join_make_a_site_and_say_what_to_do(tmp_path: Path) -> None:
     passphrase.chmod(0o600)
     options = ["--data", str(tmp_path / "node"), "--witness", "nurse", "--passphrase-file", str(passphrase)]
     result = CliRunner().invoke(app, ["init", *options], catch_exceptions=False)
-    assert "4 keys" in result.stdout
+    assert "5 keys" in result.stdout
     path = invitation_file(tmp_path, expires_at=2**40)
     result = CliRunner().invoke(app, ["join", str(path), *options], catch_exceptions=False)
     assert result.exit_code == 0, result.output

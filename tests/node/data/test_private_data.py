@@ -94,7 +94,9 @@ def opened_values(store: LocalStore) -> Iterator[tuple[str, bytes]]:
         for table in Table.metadata.sorted_tables:
             for row in transaction.session.execute(select(table)).mappings():
                 for column in (name for name in row if name.startswith("sealed_") and row[name] is not None):
-                    row_id = b"".join(row[key.name] for key in table.primary_key)
+                    # A row that counts imports is sealed under its page's id.
+                    ids = [row[key.name] for key in table.primary_key]
+                    row_id = b"".join(row["page_id"] if isinstance(part, int) else part for part in ids)
                     yield f"{table.name}.{column}", _open(transaction, keys, row[column], table.name, column, row_id)
 
 
