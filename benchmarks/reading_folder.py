@@ -21,13 +21,22 @@ lineages = ["english-g2"]
 [chain]
 rpc_url = "http://127.0.0.1:1"
 [reading]
-engine = "rapidocr"
+engine = "{engine}"
 """
+_HEADER = "| engine | pages an hour | seconds a page | of processor time | bar |\n|---|---|---|---|---|"
 
 
-def import_folder(folder: Path, pages: Path) -> None:
-    """Makes a site below ``folder``, imports the pages and prints what it took."""
-    (folder / "node.toml").write_text(_SETTINGS, encoding="utf-8")
+def import_folder(folder: Path, pages: Path, engines: tuple[str, ...]) -> None:
+    """Imports the pages into a fresh site below ``folder`` for each engine and prints what it took."""
+    print(f"\n{_HEADER}")
+    for engine in engines:
+        (folder / engine).mkdir()
+        print(_row(folder / engine, pages, engine))
+    print(f"load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+
+
+def _row(folder: Path, pages: Path, engine: str) -> str:
+    (folder / "node.toml").write_text(_SETTINGS.format(engine=engine), encoding="utf-8")
     passphrase = folder / "passphrase"
     passphrase.touch(mode=0o600)
     passphrase.write_text("benchmark benchmark", encoding="utf-8")
@@ -43,16 +52,10 @@ def import_folder(folder: Path, pages: Path) -> None:
     seconds = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    reports = json.loads(answer)
-    taken = sum(report["pages"] for report in reports)
-    print(
-        f"\nfedrx node import, rapidocr: {taken} of {len(files)} typed pages, {sum(r['words'] for r in reports)} words"
-    )
-    print("| pages an hour | seconds a page | of processor time | bar |\n|---|---|---|---|")
-    print(
-        f"| {3600 * taken / seconds:.0f} | {seconds / taken:.2f} | {used / taken:.2f} | {BAR_PAGES_PER_HOUR} an hour |"
-    )
-    print(f"load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    taken = sum(report["pages"] for report in json.loads(answer))
+    name = f"{engine}, {taken} of {len(files)} pages"
+    rate = f"{3600 * taken / seconds:.0f} | {seconds / taken:.2f} | {used / taken:.2f}"
+    return f"| {name} | {rate} | {BAR_PAGES_PER_HOUR} an hour |"
 
 
 def _fedrx(*arguments: str) -> bytes:

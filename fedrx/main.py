@@ -29,7 +29,7 @@ _INTERRUPTED = 130
 _ROOMS = {
     "node": ("node.commands", "A site's node: data, consent, training, reading."),
     "aggregator": ("aggregator.commands", "The aggregator: opens rounds, verifies updates, attests global models."),
-    "audit": ("audit.commands", "Replay, trail, availability: nobody has to be believed."),
+    "audit": ("audit.commands", "Replay, trail, availability, proofs of samples: nobody has to be believed."),
     "governor": ("fedrx.governor_commands", "The consortium's governor: keys, aggregators, auditor, sites."),
 }
 _GOVERNOR_ROOM = "fedrx.governor_commands"

@@ -34,7 +34,7 @@ class TrainingPlan:
     """Samples a step."""
     learning_rate: float = 2e-3
     """Adam's step. Averaging shrinks a step: a rate chosen for one trainer is too small for many."""
-    max_gradient_norm: float = 5.0
+    clip_norm: float = 5.0
     """L2 norm to which the gradient of a step is clipped."""
     seed: int = 0
     """Decides the order of the samples, nothing else. 0 … 2^64 - 1."""
@@ -44,7 +44,7 @@ class TrainingPlan:
             self.epochs >= 1
             and self.batch_size >= 1
             and 0 < self.learning_rate < math.inf
-            and 0 < self.max_gradient_norm < math.inf
+            and 0 < self.clip_norm < math.inf
             and 0 <= self.seed < 2**64
         )
         if not sound:
@@ -192,7 +192,7 @@ class _Run:
         if not math.isfinite(value):
             raise LearningError("training diverged: the loss is not finite", hint="lower the plan's learning rate")
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._scope.values(), self._plan.max_gradient_norm, foreach=False)
+        torch.nn.utils.clip_grad_norm_(self._scope.values(), self._plan.clip_norm, foreach=False)
         self._optimizer.step()
         return value
 

@@ -1,4 +1,4 @@
-"""What the outside world promises. ``gateways`` keeps these promises; tests/fakes.py keeps them too."""
+"""What the outside world promises. ``gateways`` keeps these promises; tests/fakes/ keeps them too."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Trainer:
             epochs=plan.training.epochs,
             batch_size=plan.training.batch_size,
             learning_rate=float(plan.training.learning_rate),
-            max_gradient_norm=float(plan.training.clip_norm),
+            clip_norm=float(plan.training.clip_norm),
             seed=training_seed(plan, site_id),
         )
         result = train(

@@ -58,7 +58,7 @@ class SiteNotFoundError(ContractError):
     site_id: SiteId
 
     what_happened: ClassVar[str] = "site {site_id} was never admitted"
-    what_to_do: ClassVar[str] = "check the site's id (fedrx audit sites)"
+    what_to_do: ClassVar[str] = "check the site's id (fedrx audit trail)"
 
 
 @dataclass(eq=False)

@@ -79,7 +79,7 @@ def train_alone(config: Path, model: Path, plan: RoundPlan, now: int, destinatio
         epochs=plan.training.epochs,
         batch_size=plan.training.batch_size,
         learning_rate=float(plan.training.learning_rate),
-        max_gradient_norm=float(plan.training.clip_norm),
+        clip_norm=float(plan.training.clip_norm),
         seed=seed,
     )
     features = backbone.front_features([sample.crop for sample in samples])
