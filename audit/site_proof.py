@@ -53,8 +53,9 @@ def check_site_proof(
     """
     history = History(events)
     view, registration = _registration(history, proof)
+    named = tuple(_named_documents(events, proof.site_id))
     try:
-        documents = key.documents_on_chain(tuple(_key_digests(events, proof.site_id)))
+        documents = key.documents_on_chain(tuple(digest for _, digest in named))
         consent_root, published_at = _consent_root(history, registration)
         signed = verify_sample_proof(proof, key.audit_key, registration.event.dataset_root, consent_root)
     except MalformedError as error:
@@ -65,8 +66,8 @@ def check_site_proof(
         shown.append(_shredded(history, registration))
     if signed is not None:
         shown += _receipt_sentences(signed.receipt, registration, published_at)
-        named = _documents_until(documents, events, proof.site_id, registration.position)
-        differences += _receipt_differences(signed, registration, named, identity)
+        witnesses = _witnesses_at(signed.receipt.granted_at, documents, named)
+        differences += _receipt_differences(signed, registration, published_at, witnesses, identity)
     return SiteFinding(tuple(shown), tuple(differences))
 
 
@@ -82,22 +83,25 @@ def _registration(history: History, proof: SampleProof) -> tuple[RoundView, Regi
     return view, registration
 
 
-def _key_digests(events: Iterable[LocatedEvent], site_id: SiteId, until: Position | None = None) -> Iterator[Digest]:
+def _named_documents(events: Iterable[LocatedEvent], site_id: SiteId) -> Iterator[tuple[int, Digest]]:
+    """When the chain named each key document of the site, in seconds since 1970, and the document's digest."""
     for located in events:
         event = located.event
-        if until is not None and located.position > until:
-            return
         if isinstance(event, ev.SiteAdmitted | ev.SiteAccountRotated) and event.site_id == site_id:
-            yield event.key_digest
+            yield located.position.timestamp, event.key_digest
 
 
-def _documents_until(
-    documents: Iterable[KeyDocument], events: Iterable[LocatedEvent], site_id: SiteId, until: Position
+def _witnesses_at(
+    granted_at: int, documents: Iterable[KeyDocument], named: Sequence[tuple[int, Digest]]
 ) -> frozenset[AccountAddress]:
-    """The accounts that the site had named as witnesses when it registered the update."""
-    digests = set(_key_digests(events, site_id, until))
-    named = (document for document in documents if key_document_digest(document) in digests)
-    return frozenset(witness for document in named for witness in document.witnesses)
+    """The witnesses whom the key document in force at a time names.
+
+    Staff may ask patients while the site still waits to be admitted: until then its first document counts.
+    """
+    before = [digest for named_at, digest in named if named_at <= granted_at]
+    in_force = before[-1] if before else named[0][1]
+    found = (document for document in documents if key_document_digest(document) == in_force)
+    return frozenset(witness for document in found for witness in document.witnesses)
 
 
 def _consent_root(history: History, registration: Registration) -> tuple[Digest, Position]:
@@ -157,7 +161,11 @@ def _receipt_sentences(receipt: ConsentReceipt, registration: Registration, publ
 
 
 def _receipt_differences(
-    signed: SignedReceipt, registration: Registration, witnesses: frozenset[AccountAddress], identity: ChainIdentity
+    signed: SignedReceipt,
+    registration: Registration,
+    published_at: Position,
+    witnesses: frozenset[AccountAddress],
+    identity: ChainIdentity,
 ) -> Iterator[str]:
     registered_at = registration.position.timestamp
     try:
@@ -165,6 +173,11 @@ def _receipt_differences(
     except ConsentError as error:
         yield error.what
         return
+    if receipt.granted_at > published_at.timestamp:
+        yield (
+            f"the consent receipt says that it was granted at {_moment(receipt.granted_at)}, after block "
+            f"{published_at.block_number} of {_moment(published_at.timestamp)}, whose consent root holds it"
+        )
     if receipt.expires_at <= registered_at:
         yield f"the consent receipt had expired on {_day(receipt.expires_at)}, before the registration"
     if not any(receipt.covers(purpose) for purpose in _RESEARCH):
@@ -196,3 +209,7 @@ def _factor(receipt: ConsentReceipt) -> str:
 
 def _day(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp, UTC).date().isoformat()
+
+
+def _moment(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).isoformat()

@@ -77,6 +77,7 @@ def deploy(config: Config = DEFAULT_CONFIG) -> None:
             governor=signer.account,
             finality=chain.finality,
             timeout_seconds=chain.timeout_seconds,
+            max_fee_gwei=chain.max_fee_gwei,
         )
         write_atomically(path, encode_deployment(deployment), mode=0o644)
     out.print(f"deployed {deployment.contract_address} on chain {deployment.chain_id}", soft_wrap=True)

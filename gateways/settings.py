@@ -53,6 +53,9 @@ KuboURL = Annotated[str, AfterValidator(_kubo_url)]
 """RPC of a running Kubo."""
 
 
+DEFAULT_MAX_FEE_GWEI = 500.0
+
+
 class ChainSettings(Settings):
     """How to reach the chain."""
 
@@ -62,6 +65,8 @@ class ChainSettings(Settings):
     finality: Finality = "latest"
     timeout_seconds: float = Field(default=120.0, gt=0)
     """How long a transaction may take into a block."""
+    max_fee_gwei: float = Field(default=DEFAULT_MAX_FEE_GWEI, gt=0)
+    """The most that is signed for one unit of gas; nothing is sent while the endpoint asks for more."""
 
 
 class IPFSSettings(Settings):

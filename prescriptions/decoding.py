@@ -52,6 +52,11 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
         )
 
 
+def max_total_pixels(limits: Limits) -> int:
+    """How many pixels all pages of a file may have together: 16 of A4 size at the longest side that is usual."""
+    return 2 * int(limits["max_pixels"])
+
+
 def check_pages(count: int, kind: str, limits: Limits) -> None:
     """Refuses a file with too many pages, or none.
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 import json
 import math
 import os
+import selectors
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from prescriptions import quarantine
 from prescriptions.box import Box
+from prescriptions.decoding import max_total_pixels
 from prescriptions.page import LayerWord, Page, page_of
 from protocol.errors import PrescriptionError, QuarantinedError
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_HEADER_BYTES = 4096
+_MAX_LAYER_BYTES = 4 * 2**20
+"""Of a page's words, far more than a PDF's text layer of ``decoding_pdf.MAX_LAYER_CHARACTERS`` takes."""
+_PIECE_BYTES = 2**16
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 
@@ -36,7 +42,8 @@ class LoadLimits:
     max_bytes: int = 50 * 2**20
     """Of the file."""
     max_pixels: int = 60_000_000
-    """Of an image as its header states it; read before anything is decoded."""
+    """Of an image as its header states it; read before anything is decoded. All pages of a file together may have twice
+    as many once they are decoded."""
     max_pages: int = 16
     """Of a PDF, a TIFF or a DICOM object."""
     max_side: int = 3000
@@ -95,7 +102,7 @@ def _load(source: IO[bytes] | bytes, size: int, limits: LoadLimits) -> tuple[Pag
 def _decode(source: IO[bytes] | bytes, limits: LoadLimits) -> Iterator[Page]:
     with tempfile.TemporaryDirectory(prefix="fedrx-decode-") as folder:
         answer = _run_worker(source, limits, folder)
-    position, number = 0, 0
+    position, number, pixels = 0, 0, 0
     while position < len(answer):
         end = answer.find(b"\n", position, position + _MAX_HEADER_BYTES)
         if end < 0:
@@ -105,18 +112,32 @@ def _decode(source: IO[bytes] | bytes, limits: LoadLimits) -> Iterator[Page]:
             header = json.loads(answer[position:end])
             if "refused" in header:
                 raise QuarantinedError(_reason(header["refused"]), str(header["what"]), hint=str(header["hint"]))
-            page, position = _page(answer, end + 1, header, number)
-        except (ValueError, KeyError, TypeError) as error:  # a hostile file may have taken the decoder over
+            page, position = _page(answer, end + 1, header, number, limits)
+            pixels += math.prod(page.pixels.shape[:2])
+            if pixels > max_total_pixels(asdict(limits)):
+                raise ValueError("the pages are too large")
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            OverflowError,
+            RecursionError,
+        ) as error:  # a hostile file may have taken the decoder over
             raise _decoder_failed() from error
         yield page
 
 
-def _page(answer: bytes, start: int, header: dict[str, Any], number: int) -> tuple[Page, int]:
+def _page(
+    answer: bytes | bytearray, start: int, header: dict[str, Any], number: int, limits: LoadLimits
+) -> tuple[Page, int]:
     """The page whose words and pixels begin at ``start``, and where it ends."""
     shape = tuple(int(side) for side in header["shape"])
     layer_bytes, orientation = int(header["layer_bytes"]), int(header["orientation"])
     if not 2 <= len(shape) <= 3 or min(shape) < 1 or layer_bytes < 0:
         raise ValueError("this is no page")
+    # PDFium rounds a part of a pixel up.
+    if number > limits.max_pages or max(shape[:2]) > limits.max_side + 1 or layer_bytes > _MAX_LAYER_BYTES:
+        raise ValueError("this is more than was asked for")
     first = start + layer_bytes
     count = math.prod(shape)
     if first + count > len(answer):
@@ -140,29 +161,85 @@ def _reason(value: object) -> str:
     return str(value)
 
 
-def _run_worker(source: IO[bytes] | bytes, limits: LoadLimits, folder: str) -> bytes:
-    given: dict[str, Any] = {"input": source} if isinstance(source, bytes) else {"stdin": source}
-    environment = {"PYTHONPATH": str(_PACKAGE_PARENT), "OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath}
-    try:
-        done: subprocess.CompletedProcess[bytes] = subprocess.run(  # noqa: S603 - our own interpreter and module; the file is on standard input
-            [sys.executable, "-s", "-P", "-m", "prescriptions.worker", json.dumps(asdict(limits))],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # a decoder's complaint may quote the file, and logs hold no patient data
-            cwd=folder,
-            env=environment,
-            timeout=limits.timeout_seconds,
-            check=False,
-            **given,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise QuarantinedError(
-            quarantine.DECODER_TIMEOUT,
-            f"decoding took longer than {limits.timeout_seconds:.0f} s",
-            hint="export the page as a plain PNG or JPEG",
-        ) from error
-    if done.returncode != 0 or not done.stdout:
+def _run_worker(source: IO[bytes] | bytes, limits: LoadLimits, folder: str) -> bytes | bytearray:
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module; the file is on standard input
+        [sys.executable, "-s", "-P", "-m", "prescriptions.worker", json.dumps(asdict(limits))],
+        stdin=subprocess.PIPE if isinstance(source, bytes) else source,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a decoder's complaint may quote the file, and logs hold no patient data
+        bufsize=0,
+        cwd=folder,
+        env={"PYTHONPATH": str(_PACKAGE_PARENT), "OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath},
+    )
+    deadline = time.monotonic() + limits.timeout_seconds
+    with process:
+        try:
+            answer = _exchange(process, source if isinstance(source, bytes) else b"", deadline, _max_answer(limits))
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise QuarantinedError(
+                quarantine.DECODER_TIMEOUT,
+                f"decoding took longer than {limits.timeout_seconds:.0f} s",
+                hint="export the page as a plain PNG or JPEG",
+            ) from error
+        finally:
+            process.kill()
+    if process.returncode != 0 or not answer:
         raise _decoder_failed()
-    return done.stdout
+    return answer
+
+
+def _max_answer(limits: LoadLimits) -> int:
+    """Bytes, of all pages in colour."""
+    return 3 * max_total_pixels(asdict(limits)) + (limits.max_pages + 1) * (_MAX_HEADER_BYTES + _MAX_LAYER_BYTES)
+
+
+def _exchange(process: subprocess.Popen[bytes], content: bytes, deadline: float, max_bytes: int) -> bytearray:
+    """Feeds the decoder and takes its answer piece by piece.
+
+    Raises:
+        QuarantinedError: The answer is longer than ``max_bytes``.
+        subprocess.TimeoutExpired: The deadline passed, whatever was said until then.
+    """
+    answer, left = bytearray(), memoryview(content)
+    given, taken = process.stdin, cast("IO[bytes]", process.stdout)
+    with selectors.DefaultSelector() as ready:
+        ready.register(taken, selectors.EVENT_READ)
+        if given is not None:
+            os.set_blocking(given.fileno(), False)
+            ready.register(given, selectors.EVENT_WRITE)
+        while ready.get_map():
+            for key, _ in ready.select(_remaining(process, deadline)):
+                if key.fileobj is taken:
+                    piece = os.read(key.fd, _PIECE_BYTES)
+                    answer += piece
+                    if len(answer) > max_bytes:
+                        raise _decoder_failed()
+                    if not piece:
+                        ready.unregister(taken)
+                elif given is not None:
+                    left = _fed(key.fd, left)
+                    if not left:
+                        ready.unregister(given)
+                        given.close()
+    return answer
+
+
+def _remaining(process: subprocess.Popen[bytes], deadline: float) -> float:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise subprocess.TimeoutExpired(process.args, seconds)
+    return seconds
+
+
+def _fed(descriptor: int, left: memoryview) -> memoryview:
+    """What is left of the file after the decoder took a piece; nothing when it takes no more."""
+    try:
+        return left[os.write(descriptor, left[:_PIECE_BYTES]) :]
+    except BlockingIOError:
+        return left
+    except BrokenPipeError:
+        return left[:0]
 
 
 def _decoder_failed() -> QuarantinedError:

@@ -16,6 +16,7 @@ import sys
 from typing import IO, TYPE_CHECKING, Any
 
 from prescriptions import quarantine
+from prescriptions.decoding import max_total_pixels
 from prescriptions.decoding_image import decode_image, kind_of
 from protocol.errors import QuarantinedError
 
@@ -66,9 +67,17 @@ def _lower_limits(limits: dict[str, Any]) -> None:
 def run(source: IO[bytes], answer: IO[bytes], limits: dict[str, Any]) -> None:
     """Reads one file, writes one answer. A refusal after the first page still refuses the whole file."""
     content = source.read(limits["max_bytes"] + 1)
+    pixels = 0
     try:
         for page in decode(content, limits):
             height, width = page.image.height, page.image.width
+            pixels += height * width
+            if pixels > max_total_pixels(limits):
+                raise QuarantinedError(
+                    quarantine.TOO_MANY_PIXELS,
+                    f"the pages together have more than {max_total_pixels(limits)} pixels",
+                    hint="split the file, or raise max_pixels in the settings",
+                )
             shape = [height, width, 3] if page.image.mode == "RGB" else [height, width]
             layer = json.dumps(page.layer).encode() if page.layer else b""
             header = {"shape": shape, "orientation": page.orientation, "layer_bytes": len(layer)}

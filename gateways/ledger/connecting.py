@@ -26,5 +26,6 @@ def connect(chain: ChainSettings, deployment: Deployment, *, signer_key: bytes |
         signer_key=signer_key,
         finality=chain.finality,
         timeout_seconds=chain.timeout_seconds,
+        max_fee_gwei=chain.max_fee_gwei,
         compare_rpc_url=chain.compare_rpc_url,
     )

@@ -11,6 +11,7 @@ from gateways.ledger.finality import Finality
 from gateways.ledger.rpc import RPCEndpoint
 from gateways.ledger.signers import Signer
 from gateways.ledger.transactions import REQUEST_TIMEOUT_SECONDS, TransactionSender
+from gateways.settings import DEFAULT_MAX_FEE_GWEI
 from protocol.deployment import Deployment, Predecessor
 from protocol.errors import LedgerUnavailableError
 from protocol.identifiers import AccountAddress, digest_of
@@ -24,6 +25,7 @@ def deploy(
     predecessor: Predecessor | None = None,
     finality: Finality = "latest",
     timeout_seconds: float = 120.0,
+    max_fee_gwei: float = DEFAULT_MAX_FEE_GWEI,
 ) -> Deployment:
     """Deploys the contract of the shipped artifact and checks what came to lie on the chain.
 
@@ -42,7 +44,12 @@ def deploy(
     if genesis is None:
         raise LedgerUnavailableError("the RPC endpoint knows no genesis block")
     sender = TransactionSender.through_web3(
-        rpc_url, signer, chain_id=chain_id, finality=finality, timeout_seconds=timeout_seconds
+        rpc_url,
+        signer,
+        chain_id=chain_id,
+        finality=finality,
+        timeout_seconds=timeout_seconds,
+        max_fee_gwei=max_fee_gwei,
     )
     mined = sender.send(None, artifact.creation_code + arguments)
     if mined.contract_address is None:

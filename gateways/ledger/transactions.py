@@ -20,6 +20,7 @@ from gateways.ledger.contract_abi import ContractABI, contract_abi
 from gateways.ledger.finality import Finality
 from gateways.ledger.rpc import RPCEndpoint, RPCRefusedError
 from gateways.ledger.signers import Signer
+from gateways.settings import DEFAULT_MAX_FEE_GWEI
 from protocol.errors import LedgerError, LedgerUnavailableError, ReceiptTimeoutError, TransactionRevertedError
 from protocol.identifiers import AccountAddress, BlockHash, TxHash
 
@@ -29,6 +30,7 @@ REQUEST_TIMEOUT_SECONDS = 20.0
 _FIRST_POLL_SECONDS = 0.02
 _MAX_POLL_SECONDS = 1.0
 _NONCE_TRIES = 10
+_WEI_PER_GWEI = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class TransactionSender:
         chain_id: Signed into each transaction (EIP-155).
         finality: Which block must hold the transaction.
         timeout_seconds: From submission to that block.
+        max_fee_gwei: The most that is signed for one unit of gas. The fees are the endpoint's word.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class TransactionSender:
         chain_id: int,
         finality: Finality,
         timeout_seconds: float,
+        max_fee_gwei: float = DEFAULT_MAX_FEE_GWEI,
     ) -> None:
         self._endpoint = endpoint
         self._abi = abi
@@ -74,19 +78,33 @@ class TransactionSender:
         self._chain_id = chain_id
         self._finality = finality
         self._timeout_seconds = timeout_seconds
+        self._max_fee_gwei = max_fee_gwei
         # Two threads that read the same pending nonce would replace each other's transaction.
         self._nonce_lock = threading.Lock()
 
     @classmethod
     def through_web3(
-        cls, rpc_url: str, signer: Signer, *, chain_id: int, finality: Finality, timeout_seconds: float
+        cls,
+        rpc_url: str,
+        signer: Signer,
+        *,
+        chain_id: int,
+        finality: Finality,
+        timeout_seconds: float,
+        max_fee_gwei: float,
     ) -> Self:
         """A sender of the shipped contract's transactions, through web3's provider."""
         from gateways.ledger.web3_endpoint import Web3Endpoint  # noqa: PLC0415 - web3 loads for a second
 
         endpoint = Web3Endpoint(rpc_url, timeout_seconds=REQUEST_TIMEOUT_SECONDS)
         return cls(
-            endpoint, contract_abi(), signer, chain_id=chain_id, finality=finality, timeout_seconds=timeout_seconds
+            endpoint,
+            contract_abi(),
+            signer,
+            chain_id=chain_id,
+            finality=finality,
+            timeout_seconds=timeout_seconds,
+            max_fee_gwei=max_fee_gwei,
         )
 
     @property
@@ -100,8 +118,8 @@ class TransactionSender:
         Raises:
             TransactionRevertedError: The contract refused; the subclass names the Solidity error.
             ReceiptTimeoutError: Sent, not yet in a block at the configured finality.
-            LedgerUnavailableError: Surely not sent.
-            LedgerError: The account cannot pay.
+            LedgerUnavailableError: Surely not sent, also because the endpoint asks for too high a fee.
+            LedgerError: The account cannot pay, or funds may have been sent although the endpoint refuses them.
         """
         request = {"from": str(self._signer.account), "data": "0x" + data.hex(), "value": value_wei}
         if to is not None:
@@ -128,6 +146,8 @@ class TransactionSender:
                 # daemon. The refused transaction is nowhere, so the next number may be taken.
                 if not _nonce_was_taken(error):
                     raise self._refusal(error) from error
+                if request["value"] > 0:
+                    raise _funds_in_doubt(error) from error
         try:
             return self._submit_once(request, gas)
         except RPCRefusedError as error:
@@ -157,7 +177,14 @@ class TransactionSender:
             tip_wei = answers.count(self._endpoint.call("eth_maxPriorityFeePerGas"))
         except RPCRefusedError:
             tip_wei = 0
-        return {"maxFeePerGas": 2 * base_fee_wei + tip_wei, "maxPriorityFeePerGas": tip_wei}
+        max_fee_wei = 2 * base_fee_wei + tip_wei
+        if max_fee_wei > self._max_fee_gwei * _WEI_PER_GWEI:
+            raise LedgerUnavailableError(
+                f"the RPC endpoint asks for {max_fee_wei / _WEI_PER_GWEI:.6g} gwei a unit of gas, "
+                f"more than the {self._max_fee_gwei:.6g} that are allowed: nothing was sent",
+                hint="wait until the chain is quieter, ask another endpoint, or raise chain.max_fee_gwei",
+            )
+        return {"maxFeePerGas": max_fee_wei, "maxPriorityFeePerGas": tip_wei}
 
     def _refusal(self, error: RPCRefusedError) -> LedgerError:
         if error.revert_data:
@@ -226,6 +253,14 @@ class TransactionSender:
             f"transaction {receipt.tx_hash} reverted in block {receipt.block_number}",
             hint="the state changed while it was on its way: read the events and decide again",
         )
+
+
+def _funds_in_doubt(error: RPCRefusedError) -> LedgerError:
+    """An endpoint that lies about a nonce would hold two signed transfers, and could have both included."""
+    return LedgerError(
+        f"the RPC endpoint refuses a transfer of funds ({error.message}); it is not signed a second time",
+        hint="see whether the funds have arrived before you send them again",
+    )
 
 
 def _nonce_was_taken(error: RPCRefusedError) -> bool:

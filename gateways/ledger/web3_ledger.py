@@ -14,6 +14,7 @@ from gateways.ledger.finality import Finality
 from gateways.ledger.rpc import RPCEndpoint
 from gateways.ledger.signers import KeySigner, Signer
 from gateways.ledger.transactions import REQUEST_TIMEOUT_SECONDS, MinedTransaction, TransactionSender
+from gateways.settings import DEFAULT_MAX_FEE_GWEI
 from protocol.deployment import Deployment
 from protocol.errors import LedgerError
 from protocol.identifiers import AccountAddress, BlockHash
@@ -55,6 +56,7 @@ class Web3Ledger:
         signer: Signer | None = None,
         finality: Finality = "latest",
         timeout_seconds: float = 120.0,
+        max_fee_gwei: float = DEFAULT_MAX_FEE_GWEI,
         compare_rpc_url: str | None = None,
     ) -> Web3Ledger:
         """Connects and checks that the chain and the code are the deployment's.
@@ -66,6 +68,7 @@ class Web3Ledger:
             signer: Another way to sign, instead of ``signer_key``.
             finality: ``"latest"`` where a block is final at once (Hardhat, QBFT), else ``"finalized"``.
             timeout_seconds: How long ``send`` waits for a block.
+            max_fee_gwei: The most that is signed for one unit of gas.
             compare_rpc_url: A second endpoint, of another operator, that must tell the same chain, now and whenever
                 the head is read.
 
@@ -87,7 +90,12 @@ class Web3Ledger:
         sender = None
         if signer is not None:
             sender = TransactionSender.through_web3(
-                rpc_url, signer, chain_id=deployment.chain_id, finality=finality, timeout_seconds=timeout_seconds
+                rpc_url,
+                signer,
+                chain_id=deployment.chain_id,
+                finality=finality,
+                timeout_seconds=timeout_seconds,
+                max_fee_gwei=max_fee_gwei,
             )
         return cls(endpoint, deployment, sender, finality=finality, compared=compared)
 

@@ -42,7 +42,7 @@ def shipped_notice(language: str) -> Notice:
     Raises:
         ConfigError: There is none in this language.
     """
-    _check_language(language)
+    check_language(language)
     shipped = shipped_languages()
     known = next((tag for tag in (language, language.split("-", 1)[0]) if tag in shipped), None)
     if known is None:
@@ -60,7 +60,7 @@ def load_notice(path: Path, language: str) -> Notice:
     Raises:
         ConfigError: It cannot be read, is over 64 KiB, has no version, or ``language`` is no language tag.
     """
-    _check_language(language)
+    check_language(language)
     try:
         if path.stat().st_size > MAX_NOTICE_BYTES:
             raise ConfigError(f"the notice {path} is over {MAX_NOTICE_BYTES} bytes", hint="one page is enough")
@@ -80,6 +80,11 @@ def _notice_of(data: bytes, language: str, what: str) -> Notice:
     return Notice(language, version[1], text)
 
 
-def _check_language(language: str) -> None:
+def check_language(language: str) -> None:
+    """Refuses what is no language tag.
+
+    Raises:
+        ConfigError: It is none.
+    """
     if not _LANGUAGE.fullmatch(language):
         raise ConfigError(f"{language!r} is no language tag", hint="write it as en or bn-BD")

@@ -16,8 +16,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateways.data_folder import require_writable, store_error, sync_folder
+from gateways.data_folder import require_writable, store_error
 from node.data.intake import ImportItem, Outcome, import_files
+from node.data.watched_archive import (
+    IMPORTED,
+    MAX_SIDECAR_BYTES,
+    PATIENT_SUFFIX,
+    REASON_SUFFIX,
+    REFUSED,
+    move,
+    patient_of_interrupted,
+)
 from prescriptions.manifest import parse_manifest
 from protocol.errors import ConfigError, PrescriptionError, StoreError
 
@@ -28,13 +37,8 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger(__name__)
 
-IMPORTED = "imported"
-REFUSED = "refused"
 MANIFEST = "manifest.csv"
-PATIENT_SUFFIX = ".patient"
-REASON_SUFFIX = ".reason"
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", PATIENT_SUFFIX, REASON_SUFFIX)
-_MAX_SIDECAR_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +177,21 @@ class WatchedFolder:
         return {self._folder / entry.file: entry.patient for entry in entries}
 
     def _patient_of(self, path: Path, patients: dict[Path, str]) -> str | None:
-        # A sidecar moves ahead of its file: where the process was killed between the two it is found there.
-        ahead = [_beside(self._target(path, where), PATIENT_SUFFIX) for where in (IMPORTED, REFUSED)]
-        for sidecar in (_beside(path, PATIENT_SUFFIX), *ahead):
-            try:
-                if sidecar.is_file() and not sidecar.is_symlink() and sidecar.stat().st_size <= _MAX_SIDECAR_BYTES:
-                    return sidecar.read_text(encoding="utf-8", errors="replace").strip() or None
-            except OSError as error:
-                # Whoever it names, it is not the one whom the manifest or the folder would name: the file waits.
-                self._say("watched_folder.sidecar", f"a sidecar cannot be read ({error.strerror})")
-                return None
+        try:
+            ahead = patient_of_interrupted(self._folder, path)
+            sidecar = _beside(path, PATIENT_SUFFIX)
+            if sidecar.is_file() and not sidecar.is_symlink() and sidecar.stat().st_size <= MAX_SIDECAR_BYTES:
+                return sidecar.read_text(encoding="utf-8", errors="replace").strip() or None
+        except OSError as error:
+            # Whoever it names, it is not the one whom the manifest or the folder would name: the file waits.
+            self._say("watched_folder.sidecar", f"a sidecar cannot be read ({error.strerror})")
+            return None
+        except StoreError as error:
+            # Before it is imported: what cannot be moved away would be imported again and again.
+            self._say("watched_folder.sidecar", str(error))
+            return None
+        if ahead is not None:
+            return ahead or None
         if path in patients:
             return patients[path]
         return None if path.parent == self._folder else path.parent.name
@@ -198,23 +207,8 @@ class WatchedFolder:
         self._move(path, REFUSED if refused else IMPORTED, _reasons(report))
 
     def _move(self, path: Path, where: str, reason: str) -> None:
-        """The file last: a sidecar that stayed behind would one day name the patient of another file."""
-        target = self._target(path, where)
-        try:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if reason:
-                _beside(target, REASON_SUFFIX).write_text(f"{reason}\n", encoding="utf-8")
-            sidecar = _beside(path, PATIENT_SUFFIX)
-            if sidecar.is_file():
-                sidecar.replace(_beside(target, PATIENT_SUFFIX))
-            path.replace(target)
-            sync_folder(target.parent)
-        except OSError as error:
-            raise store_error(error, path) from error
+        move(self._folder, path, where, reason)
         self._seen.pop(path, None)
-
-    def _target(self, path: Path, where: str) -> Path:
-        return _free_name(self._folder / where / path.relative_to(self._folder))
 
 
 def _is_page(path: Path) -> bool:
@@ -223,15 +217,6 @@ def _is_page(path: Path) -> bool:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _free_name(path: Path) -> Path:
-    """The path, or with a number before its suffix where a file is there already."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return free
 
 
 def _reasons(report: FileReport) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from audit.names import Names
-from audit.site_proof import SiteFinding, check_site_proof
+from audit.site_proof import SiteFinding, _witnesses_at, check_site_proof
 from gateways.journal import Journal
 from node.consent.desk import consent_entries
 from node.consent.proving import Prover
@@ -50,7 +50,7 @@ class Stage:
         self.clinic = Clinic(self.folder)
         self.network = network = Network(sites_count=4)
         self.site = network.sites[0]
-        self.now = network.now
+        self.account = self.site.account
         # The desk signs for the network's deployment.
         self.clinic.desk._identity, self.clinic.desk._site_id = IDENTITY, self.site.site_id
         self.witness = self.clinic.add_witness("sister.akter")
@@ -59,9 +59,10 @@ class Stage:
         (self.ace,) = self.clinic.add_words("P002", "Ace")
         (self.outside,) = self.clinic.add_words("P003", "Omidon")
         self.clinic.accept_all()
+        self.name_keys(self.document(AUDIT_KEY))
+        self.now = network.now
         self.grant("P001")
         self.grant("P002", giver=ByGuardian("parent"))
-        self.name_keys(self.document(AUDIT_KEY))
         self.publish()
         self.play()
 
@@ -77,8 +78,9 @@ class Stage:
         self.key = SiteAuditKey(AUDIT_KEY, (document,))
         rotated = AccountAddress(digest_of("test-account", encode(len(self.network.events)))[:20])
         self.network.emit(
-            ev.SiteAccountRotated(self.site.site_id, self.site.account, rotated, key_document_digest(document))
+            ev.SiteAccountRotated(self.site.site_id, self.account, rotated, key_document_digest(document))
         )
+        self.account = rotated
 
     def publish(self) -> None:
         entries = consent_entries(self.clinic.store, self.now)
@@ -247,6 +249,48 @@ def test_a_receipt_signed_by_nobody_whom_the_site_named_is_found(tmp_path: Path)
     assert stage.check(stage.prove(stage.napa)).differences == (
         "the consent receipt was not signed by a witness of the site",
     )
+
+
+class Removed(Stage):
+    """The witness was in force, and another document without them came before the receipts were granted."""
+
+    def name_keys(self, document: KeyDocument) -> None:
+        super().name_keys(document)
+        with_witness = self.key.key_documents
+        super().name_keys(self.document(AUDIT_KEY, AccountAddress(b"\x09" * 20)))
+        self.key = SiteAuditKey(AUDIT_KEY, with_witness + self.key.key_documents)
+
+
+def test_a_receipt_that_a_removed_witness_signed_is_found(tmp_path: Path) -> None:
+    stage = Removed(tmp_path / "site")
+    assert stage.check(stage.prove(stage.napa)).differences == (
+        "the consent receipt was not signed by a witness of the site",
+    )
+
+
+def test_a_receipt_stays_good_when_its_witness_is_removed_later(stage: Stage) -> None:
+    before = stage.key.key_documents
+    proof = stage.prove(stage.napa)
+    stage.name_keys(stage.document(AUDIT_KEY, AccountAddress(b"\x09" * 20)))
+    assert stage.check(proof, SiteAuditKey(AUDIT_KEY, before + stage.key.key_documents)).differences == ()
+
+
+def test_a_receipt_from_before_the_admission_is_judged_by_the_first_document(stage: Stage) -> None:
+    named = ((100, key_document_digest(stage.document(AUDIT_KEY))), (200, digest_of("test-key", b"later")))
+    assert _witnesses_at(50, stage.key.key_documents, named) == {stage.witness}
+    assert _witnesses_at(199, stage.key.key_documents, named) == {stage.witness}
+    assert _witnesses_at(200, stage.key.key_documents, named) == frozenset()
+
+
+def test_a_receipt_dated_after_its_consent_root_is_found(tmp_path: Path) -> None:
+    class Postdated(Stage):
+        def grant(self, patient: str, **changes: Any) -> None:
+            self.now = self.network.now + 60
+            super().grant(patient, **changes)
+
+    (difference,) = (stage := Postdated(tmp_path / "site")).check(stage.prove(stage.napa)).differences
+    assert "says that it was granted at" in difference
+    assert "whose consent root holds it" in difference
 
 
 def test_a_withdrawal_lists_the_rounds_and_models_that_the_samples_touched(stage: Stage) -> None:

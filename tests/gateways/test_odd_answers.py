@@ -12,13 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateways.ledger import answers
+from gateways.ledger.connecting import connect
 from gateways.ledger.contract_abi import contract_abi
 from gateways.ledger.deploying import deploy, unlocked_accounts
 from gateways.ledger.rpc import MAX_ANSWER_BYTES, RPCEndpoint, RPCRefusedError
 from gateways.ledger.signers import KeySigner
 from gateways.ledger.web3_ledger import Web3Ledger
+from gateways.settings import ChainSettings
 from protocol.errors import (
     ConfigError,
+    LedgerError,
     LedgerUnavailableError,
     MalformedError,
     ReceiptTimeoutError,
@@ -30,6 +33,7 @@ from protocol.ledger_events import GovernorChanged
 from tests.gateways.json_rpc_server import CONTRACT, DEPLOYMENT, GOVERNOR, NEWEST, JSONRPCServer
 
 KEY = bytes(range(1, 33))
+GWEI = 10**9
 HEX = st.one_of(
     st.sampled_from(["0x", "0x0", "0x1", "0x7", "-0x1", "0x_1", " 0x1", "0x" + "f" * 64, "0x" + "f" * 65, "0xé"]),
     st.binary(max_size=40).map(lambda data: "0x" + data.hex()),
@@ -130,6 +134,45 @@ def test_an_odd_answer_to_a_reader_is_no_answer(
         server.answers = {}
     assert "\n" not in said
     assert len(said) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("eth_maxPriorityFeePerGas", hex(500 * GWEI)),
+        ("eth_getBlockByNumber", {"number": "0x7", "hash": "0x" + "11" * 32, "timestamp": "0x7",
+                                  "baseFeePerGas": hex(251 * GWEI)}),
+    ],
+)  # fmt: skip
+def test_a_fee_above_the_setting_is_not_signed(
+    server: JSONRPCServer, ledger: Web3Ledger, method: str, answer: object
+) -> None:
+    server.answers = {method: answer}
+    with pytest.raises(LedgerUnavailableError, match="more than the 500 that are allowed") as refused:
+        ledger.send(LeaveNetwork())
+    assert "chain.max_fee_gwei" in refused.value.hint
+    assert server.sent == []
+    chain = ChainSettings(rpc_url=server.url, timeout_seconds=0.03, max_fee_gwei=10_000)
+    server.answers = {"eth_maxPriorityFeePerGas": hex(500 * GWEI)}
+    connect(chain, DEPLOYMENT, signer_key=KEY).send(LeaveNetwork())
+    assert len(server.sent) == 1
+
+
+def test_funds_are_not_signed_for_a_second_time_after_a_nonce_too_low(
+    server: JSONRPCServer, ledger: Web3Ledger
+) -> None:
+    asked: list[str] = []
+
+    def nonce(*_: object) -> str:
+        asked.append("nonce")
+        return "0x0"
+
+    server.answers = {"eth_getTransactionCount": nonce}
+    server.errors = {"eth_sendRawTransaction": {"code": -32000, "message": "nonce too low"}}
+    with pytest.raises(LedgerError, match="not signed a second time") as refused:
+        ledger.transfer(GOVERNOR, 1)
+    assert not isinstance(refused.value, LedgerUnavailableError)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("method", ["eth_estimateGas", "eth_getTransactionCount", "eth_maxPriorityFeePerGas"])

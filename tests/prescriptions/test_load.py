@@ -1,4 +1,5 @@
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -206,13 +207,57 @@ def test_the_orientation_of_exif_can_be_left_alone(kind, orientation):
     [b"{}\n", b"no json\n", b"[]\n", b'{"shape": [9, 9], "orientation": 1, "layer_bytes": 0}\n1234',
      b'{"shape": [-1, -1], "orientation": 1, "layer_bytes": 0}\n1',
      b'{"shape": [1, 1], "orientation": 1, "layer_bytes": 99}\n1',
-     b'{"refused": "made up", "what": "x", "hint": "y"}\n', b"1" * 9000],
+     b'{"refused": "made up", "what": "x", "hint": "y"}\n', b"1" * 9000, b"[" * 4000 + b"\n",
+     b'{"shape": [Infinity, 1], "orientation": 1, "layer_bytes": 0}\n1',
+     b'{"shape": [1, 1], "orientation": 1, "layer_bytes": 200000}\n' + b"[" * 200_000 + b"1",
+     b'{"shape": [1, 3002], "orientation": 1, "layer_bytes": 0}\n' + bytes(3002),
+     b'{"shape": [1, 1], "orientation": 1, "layer_bytes": 0}\n1' * 17],
 )  # fmt: skip
 def test_a_decoder_that_was_taken_over_cannot_break_the_daemon(monkeypatch, answer):
     monkeypatch.setattr("prescriptions.load._run_worker", lambda *_: answer)
     with pytest.raises(QuarantinedError) as caught:
         load_bytes(PNG)
     assert caught.value.reason == quarantine.DECODER_FAILED
+
+
+def test_pages_of_a_taken_over_decoder_have_no_more_pixels_together_than_a_file_may_have(monkeypatch):
+    page = b'{"shape": [10, 10], "orientation": 1, "layer_bytes": 0}\n' + bytes(100)
+    monkeypatch.setattr("prescriptions.load._run_worker", lambda *_: page * 3)
+    assert len(load_bytes(PNG, LoadLimits(max_pixels=150))) == 3
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(PNG, LoadLimits(max_pixels=149))
+    assert caught.value.reason == quarantine.DECODER_FAILED
+
+
+def test_pages_that_are_small_each_and_too_many_pixels_together_are_refused():
+    content = encoded(drawing(), "TIFF", save_all=True, append_images=[drawing()] * 2)
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(content, LoadLimits(max_pixels=60 * 40))
+    assert caught.value.reason == quarantine.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("from_a_file", [False, True])
+def test_a_decoder_that_answers_without_end_is_stopped_at_the_cap(monkeypatch, tmp_path, from_a_file):
+    # It never reads its input, and would write for as long as the time limit allows.
+    endless = tmp_path / "endless"
+    endless.write_text("#!/bin/sh\nexec cat /dev/zero\n")
+    endless.chmod(0o700)
+    (tmp_path / "page").write_bytes(bytes(2**20))
+    monkeypatch.setattr("prescriptions.load.sys.executable", str(endless))
+    monkeypatch.setattr("prescriptions.load._max_answer", lambda _: 2**20)
+    limits = LoadLimits(timeout_seconds=60)
+    began = time.monotonic()
+    with pytest.raises(QuarantinedError) as caught:
+        load_pages(tmp_path / "page", limits) if from_a_file else load_bytes(bytes(2**20), limits)
+    assert caught.value.reason == quarantine.DECODER_FAILED
+    assert time.monotonic() - began < 30
+
+
+def test_a_file_larger_than_a_pipe_reaches_the_decoder_whole():
+    large = encoded(Image.effect_noise((900, 900), 90), "PNG", compress_level=0)
+    assert len(large) > 2**19
+    (page,) = load_bytes(large)
+    assert page.pixels.shape == (900, 900)
 
 
 def test_pages_are_read_only():

@@ -191,6 +191,32 @@ def test_a_hospital_ends_where_a_doctor_or_an_address_begins():
     assert hospital("Hospital Road") is None
 
 
+@pytest.mark.parametrize(
+    ("line", "hospital"),
+    [("Dr. Rahim Uddin Medical Officer", None), ("Dr.Rahim Uddin Medical Officer", None),
+     ("Rahim Uddin Medical Officer", None), ("Rahim Uddin, Medical Superintendent", None),
+     ("Prof Karim Khan Clinic", None), ("Rahim Uddin Medical Officer Lakeview Hospital", "Lakeview Hospital"),
+     ("Lakeview Hospital Medical Officer Rahim Uddin", "Lakeview Hospital"),
+     ("Dr. Rahim Uddin MBBS Lakeview Hospital", "Lakeview Hospital"),
+     ("Dhaka Medical College", "Dhaka Medical College"),
+     ("The Doctor's Clinic", "The Doctor's Clinic")],
+)  # fmt: skip
+def test_a_person_with_a_title_or_a_post_is_no_hospital(line, hospital):
+    assert understand(words_of(line, "Tab. Atenolol 50 mg"), LEXICON).hospital == hospital
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("Name: Rahim Uddin HIV Positive", "Rahim Uddin"), ("Name: Rahim Uddin HIV-Positive", "Rahim Uddin"),
+     ("Name: Rahim Dr. Karim Khan", "Rahim"), ("Name: Rahim Dr.Karim Khan", "Rahim"),
+     ("Name: Rahim Uddin Diagnosis Dengue", "Rahim Uddin"), ("Name: Rahim Uddin C/O Karim", "Rahim Uddin"),
+     ("Name: Rahim Uddin Village Char Fasson", "Rahim Uddin"), ("Name: HIV Positive", None),
+     ("Name: Md. Rahim Uddin", "Md. Rahim Uddin")],
+)  # fmt: skip
+def test_a_name_ends_before_a_finding_an_address_or_a_doctor(line, name):
+    assert understand(words_of(line, "Tab. Atenolol 50 mg"), LEXICON).patient_name == name
+
+
 @pytest.mark.parametrize("dose", ["1 drop both eyes", "2 drops each nostril", "1 drop nightly"])
 def test_how_much_to_take_is_no_second_medicine(dose):
     assert only_line(f"Drops Timoptic 0.5 % {dose} bd")[1].frequency.text == "bd"

@@ -100,7 +100,8 @@ class Document:
 def name_of(path: Path) -> str:
     """A place as a person reads it: ``provision.purpose[0].code``."""
     parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return "".join(parts).removeprefix(".")
+    # A stranger's key may hold line breaks, or codes that a terminal obeys.
+    return "".join(each if each.isprintable() else " " for each in "".join(parts).removeprefix("."))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

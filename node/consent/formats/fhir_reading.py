@@ -18,6 +18,7 @@ from node.consent.formats.fhir_writing import (
 )
 from node.consent.formats.giver_and_factor import factor_of, giver_of, kind_of
 from node.consent.formats.instants import start_of
+from node.consent.formats.record import ASK_HERE
 from protocol.consent_receipt import DUO_PURPOSES
 from protocol.errors import ConsentError
 from protocol.identifiers import AccountAddress, Digest, SiteId
@@ -177,17 +178,43 @@ def identifier_in_list(document: Document, system: str, *path: str | int) -> str
 
 
 def read_given_by(document: Document, giver: Giver | None, giver_path: Path, *, waived: bool) -> GivenBy | None:
-    """Who agreed, as far as the document says: by our extension, by its basis, or by the kind of its reference."""
+    """Who agreed, as far as the document says: by our extension, by its basis, or by the kind of its reference.
+
+    Args:
+        document: The resource.
+        giver: What our extension says.
+        giver_path: Where the first of those who agreed stands in their list.
+        waived: Whether the basis is a waiver.
+
+    Returns:
+        None when the document names nobody.
+
+    Raises:
+        ConsentError: Several agreed, or somebody of whom the document does not say whether it is the patient.
+    """
+    if len(list(document.items(*giver_path[:-1]))) > 1:
+        raise ConsentError("the document names several who gave the consent", hint=ASK_HERE)
     if giver is not None:
         document.mark(*giver_path)
         return kind_of(giver)
     if waived:
         return "waiver"
-    kind = document.peek(*giver_path, "type") or str(document.peek(*giver_path, "reference") or "").split("/")[0]
-    if kind == "Patient":
+    if document.peek(*giver_path) is None:
+        return None
+    kinds = {document.peek(*giver_path, "type"), _kind_in(document.peek(*giver_path, "reference"))} - {None}
+    if kinds == {"Patient"}:
         document.mark(*giver_path)
         return "patient"
-    if kind == "RelatedPerson":
+    if kinds == {"RelatedPerson"}:
         document.mark(*giver_path, "type")
         return "guardian"
-    return None
+    raise ConsentError("the document does not say whether the patient or a guardian gave the consent", hint=ASK_HERE)
+
+
+def _kind_in(reference: str | None) -> str | None:
+    """The kind of resource that a reference names: ``Patient/7``, also below a server's URL and with a version.
+
+    A URN and a part of the same document name none.
+    """
+    segments = (reference or "").split("/_history/")[0].split("/")
+    return segments[-2] if len(segments) > 1 else None

@@ -11,6 +11,7 @@ from node.consent.formats.fhir_r4b import read_r4b
 from node.consent.formats.fhir_r5 import read_r5
 from node.consent.formats.ts27560 import read_ts27560
 from node.consent.grant import MAX_VALIDITY_DAYS
+from node.consent.notice import check_language
 from node.store.local_store import check_patient
 from protocol.consent_receipt import DAY_SECONDS, ByGuardian
 from protocol.errors import ConsentError, MalformedError
@@ -84,6 +85,7 @@ def propose(consent: ReadConsent, site_id: SiteId, now: int) -> ProposedGrant:
 
     Raises:
         ConsentError: The consent does not stand, has ended or does not begin yet, names no purpose, or is a waiver.
+        ConfigError: Its language is no language tag.
     """
     if not consent.active:
         raise ConsentError("the document says that the consent does not stand", hint="ask the patient")
@@ -98,6 +100,8 @@ def propose(consent: ReadConsent, site_id: SiteId, now: int) -> ProposedGrant:
         )
     if consent.granted_at is not None and consent.granted_at > now:
         raise ConsentError("the document's consent does not begin yet", hint="check this machine's clock")
+    if consent.language is not None:
+        check_language(consent.language)
     days = None if consent.expires_at is None else (consent.expires_at - now) // DAY_SECONDS
     if days is not None and days < 1:
         raise ConsentError("less than a day is left of the document's consent", hint="ask the patient again")

@@ -14,6 +14,8 @@ URN = "urn:fedrx:consent:"
 """Start of the names of what a foreign format has no place for."""
 PII_CATEGORY = "handwriting-of-medicine-names"
 OPERATION = "federated-training"
+ASK_HERE = "ask the patient or the guardian here, with fedrx node consent grant"
+"""Hint where a document leaves open who agreed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ The standard names fields and sections and leaves their encoding open; the secti
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from node.consent.formats.giver_and_factor import factor_of, factor_texts, giver_of, giver_texts, kind_of
-from node.consent.formats.instants import instant, start_of
-from node.consent.formats.record import OPERATION, PII_CATEGORY, URN, ConsentRecord, ReadConsent
+from node.consent.formats.instants import end_of, instant, start_of
+from node.consent.formats.record import ASK_HERE, OPERATION, PII_CATEGORY, URN, ConsentRecord, ReadConsent
 from protocol.consent_receipt import DUO_PURPOSES
 from protocol.errors import ConsentError, MalformedError
 from protocol.identifiers import AccountAddress, Digest, SiteId
@@ -66,6 +67,8 @@ def read_ts27560(document: Document) -> ReadConsent:
     ours = URN + "receipt"
     giver = _texts(document, ours, "given_by")
     factor = _texts(document, ours, "second_factor")
+    if giver is None and document.peek(ours, "given_by") is not None:
+        raise ConsentError("the document does not say who gave the consent", hint=ASK_HERE)
     given, withdrawn_at, active = _read_events(document)
     own: dict[str, Any] = {} if giver is None else _own_fields(document, given, giver_of(giver))
     return ReadConsent(
@@ -153,7 +156,7 @@ def _read_events(document: Document) -> tuple[Path | None, int | None, bool]:
     given: Path | None = None
     withdrawn_at: int | None = None
     active = False
-    for item in document.items("events"):
+    for item in sorted(document.items("events"), key=lambda item: _order(document, item)):
         state = document.text(*item, "event_state")
         active = state in GIVEN
         if active:
@@ -162,6 +165,17 @@ def _read_events(document: Document) -> tuple[Path | None, int | None, bool]:
         elif state in WITHDRAWN:
             withdrawn_at = start_of(document.require(*item, "event_time"))
     return given, withdrawn_at, active
+
+
+def _order(document: Document, item: Path) -> tuple[float, bool]:
+    """Where an event stands in time. Whatever ends a consent comes last where the times leave it open."""
+    state = document.text(*item, "event_state")
+    if state in GIVEN:
+        return start_of(document.require(*item, "event_time")), False
+    if state in WITHDRAWN:
+        return end_of(document.require(*item, "event_time")), True
+    time = document.peek(*item, "event_time")
+    return end_of(time) if isinstance(time, str) else math.inf, True
 
 
 def _expiry(document: Document, given: Path) -> int | None:

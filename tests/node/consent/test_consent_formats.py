@@ -32,7 +32,7 @@ from protocol.consent_receipt import (
     ByWaiver,
     ConsentReceipt,
 )
-from protocol.errors import ConsentError, MalformedError
+from protocol.errors import ConfigError, ConsentError, MalformedError
 from protocol.identifiers import AccountAddress, Digest, site_id_of
 
 EXAMPLES = Path(__file__).parent / "fhir_examples"
@@ -330,6 +330,108 @@ def test_a_record_of_ts27560_with_an_unknown_state_or_limit_does_not_stand() -> 
 
     with pytest.raises(ConsentError, match="pii_information"):
         read_foreign(changed(mine, other_data))
+
+
+def with_events(*events: dict[str, Any]) -> bytes:
+    return changed(encode_ts27560(made()), lambda value: value.update(events=list(events)))
+
+
+GAVE = {"event_state": "consent_given", "event_time": "2026-09-01T08:00:00Z"}
+WITHDREW = {"event_state": "consent_withdrawn", "event_time": "2026-09-02T08:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (WITHDREW, GAVE),
+        (WITHDREW | {"event_time": GAVE["event_time"]}, GAVE),
+        (WITHDREW | {"event_time": "2026-09-01"}, GAVE),
+        ({"event_state": "consent_expired"}, GAVE),
+    ],
+)
+def test_a_withdrawal_counts_wherever_it_stands_in_the_list(events: tuple[dict[str, Any], ...]) -> None:
+    assert not read_foreign(with_events(*events)).active
+
+
+def test_a_consent_that_was_given_again_stands() -> None:
+    again = GAVE | {"event_time": "2026-09-03T08:00:00Z"}
+    found = read_foreign(with_events(again, WITHDREW, GAVE))
+    assert (found.active, found.withdrawn_at, found.granted_at) == (True, None, start_of("2026-09-03T08:00:00Z"))
+
+
+@pytest.mark.parametrize("state", ["consent_given", "consent_withdrawn"])
+def test_an_event_of_a_known_state_without_a_time_is_malformed(state: str) -> None:
+    with pytest.raises(MalformedError, match="event_time"):
+        read_foreign(with_events(GAVE, {"event_state": state}))
+
+
+GUARDIAN = "https://ehr.example/fhir/RelatedPerson/1"
+
+
+@pytest.mark.parametrize(
+    "performer",
+    [{"reference": GUARDIAN}, {"reference": f"{GUARDIAN}/_history/2"}, {"type": "RelatedPerson", "reference": "#g"}],
+)
+def test_a_guardian_is_one_however_the_reference_is_written(performer: dict[str, str]) -> None:
+    for data in (foreign_r4b(performer=[performer]), changed_grantor([performer])):
+        assert propose(read_foreign(data), SITE, NOW).by_guardian
+
+
+@pytest.mark.parametrize(
+    "performers",
+    [
+        [{"reference": "urn:uuid:0d6b6c3a-25a5-4c6f-8f0a-3f6a1d0e4c11"}],
+        [{"reference": "#mother"}],
+        [{"display": "her mother"}],
+        [{"reference": "Practitioner/1"}],
+        [{"type": "Patient", "reference": "RelatedPerson/1"}],
+        [{"reference": "Patient/7"}, {"reference": "RelatedPerson/1"}],
+    ],
+)
+def test_a_giver_of_no_known_kind_is_not_taken_for_the_patient(performers: list[dict[str, str]]) -> None:
+    for data in (foreign_r4b(performer=performers), changed_grantor(performers)):
+        with pytest.raises(ConsentError, match="gave the consent") as refused:
+            read_foreign(data)
+        assert refused.value.hint
+
+
+def changed_grantor(grantors: list[dict[str, str]]) -> bytes:
+    """An R5 consent of another system: without our extension about who gave it."""
+
+    def change(value: dict[str, Any]) -> None:
+        value["extension"] = [item for item in value["extension"] if not item["url"].endswith("given-by")]
+        value["grantor"] = grantors
+
+    return changed(encode_r5(made()), change)
+
+
+@pytest.mark.parametrize("reference", ["Patient/7", "https://ehr.example/fhir/Patient/7"])
+def test_a_patient_is_one_when_the_document_says_so_or_names_nobody(reference: str) -> None:
+    for data in (foreign_r4b(performer=[{"reference": reference}]), changed_grantor([{"reference": reference}])):
+        assert read_foreign(data).given_by == "patient"
+    silent = changed(foreign_r4b(), lambda value: value.pop("performer"))
+    assert not propose(read_foreign(silent), SITE, NOW).by_guardian
+
+
+def test_a_giver_without_a_kind_in_a_record_of_ts27560_is_refused() -> None:
+    def unkind(value: dict[str, Any]) -> None:
+        value["urn:fedrx:consent:receipt"]["given_by"] = {"relation": "parent"}
+
+    with pytest.raises(ConsentError, match="who gave the consent"):
+        read_foreign(changed(encode_ts27560(made()), unkind))
+
+
+def test_no_code_that_a_terminal_obeys_comes_out_of_a_strangers_document() -> None:
+    def sly(value: dict[str, Any]) -> None:
+        value["note\x1b[2J\n\u202e"] = "x"
+
+    assert all(place.isprintable() for place in read_foreign(changed(encode_ts27560(made()), sly)).dropped)
+
+    def tongue(value: dict[str, Any]) -> None:
+        value["pii_processing"]["language"] = "bn\x1b[2J"
+
+    with pytest.raises(ConfigError, match="no language tag"):
+        propose(read_foreign(changed(encode_ts27560(made()), tongue)), SITE, NOW)
 
 
 @pytest.mark.parametrize(
