@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
@@ -14,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from node.page.forms import MAX_FIELDS_BYTES, Form, read_form
 from node.page.import_queue import ImportQueue
-from node.page.limits import UPLOAD, RateLimits
+from node.page.limits import UPLOAD, ByteBudget, RateLimits
 from node.page.page_pictures import PagePictures
 from node.page.parts import PageParts
 from node.page.screens import wants_fragment
@@ -38,6 +39,10 @@ class Office:
     pictures: PagePictures
     worker: ThreadPoolExecutor
     """One thread for what takes seconds."""
+    in_flight: ByteBudget
+    """Of forms with files that are being received or looked at."""
+    tries: threading.BoundedSemaphore
+    """Of the model: each one waits for the worker."""
     secure: bool
     """Whether the page is served over TLS."""
 
@@ -115,7 +120,7 @@ def visitor(*roles: Role) -> Callable[[Request], Visitor]:
 
 def submission(
     *roles: Role, max_bytes: Callable[[Office], int] | None = None
-) -> Callable[[Request], Awaitable[Submission]]:
+) -> Callable[[Request], AsyncIterator[Submission]]:
     """A dependency: a form of a logged-in user with one of these roles, which carries their session's token.
 
     Args:
@@ -124,14 +129,37 @@ def submission(
     """
     allowed = visitor(*roles)
 
-    async def depend(request: Request) -> Submission:
+    async def depend(request: Request) -> AsyncIterator[Submission]:
         found = await run_in_threadpool(allowed, request)
         office = found.office
-        if max_bytes is not None and not office.limits.allow(UPLOAD, found.user.user_id.hex()):
+        if max_bytes is None:
+            yield await _read(found, MAX_FIELDS_BYTES)
+            return
+        if not office.limits.allow(UPLOAD, found.user.user_id.hex()):
             raise HTTPException(429, "too many uploads: wait some minutes")
-        form = await read_form(request, MAX_FIELDS_BYTES if max_bytes is None else max_bytes(office))
-        if not found.session.takes(form.text(CSRF_FIELD)):
-            raise HTTPException(403, "this form is too old: open the page again")
-        return Submission(found, form)
+        size = _announced(request, max_bytes(office))
+        if not office.in_flight.take(size):
+            raise HTTPException(429, "too much is being sent at once: send it again in a minute")
+        try:
+            yield await _read(found, size)
+        finally:
+            office.in_flight.give_back(size)
 
     return depend
+
+
+async def _read(found: Visitor, max_bytes: int) -> Submission:
+    form = await read_form(found.request, max_bytes)
+    if not found.session.takes(form.text(CSRF_FIELD)):
+        raise HTTPException(403, "this form is too old: open the page again")
+    return Submission(found, form)
+
+
+def _announced(request: Request, max_bytes: int) -> int:
+    """The bytes that a form will have; the most it may have where the browser does not say."""
+    announced = request.headers.get("content-length", "")
+    if not (announced.isascii() and announced.isdigit()):
+        return max_bytes
+    if len(announced) > len(str(max_bytes)) or int(announced) > max_bytes:
+        raise HTTPException(413, f"more than {max_bytes >> 20} MiB were sent at once")
+    return int(announced)

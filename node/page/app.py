@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ from node.page import (
 )
 from node.page.access import Office, visitor_of
 from node.page.import_queue import ImportQueue
-from node.page.limits import RateLimits
+from node.page.limits import ByteBudget, RateLimits
 from node.page.page_pictures import PagePictures
 from node.page.screens import go_to, make_templates, show, show_outside, wants_fragment
 from node.page.sessions import Sessions
@@ -51,6 +53,10 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 
 _WAITING_UPLOADS = 4
+_FORMS_IN_FLIGHT = 2
+"""Of the largest; of small ones many more."""
+_TRIES_AT_ONCE = 2
+_SWEEP_SECONDS = 30.0
 _VIEWS = (
     views_entry,
     views_import,
@@ -74,11 +80,16 @@ def build_app(parts: PageParts, *, hosts: Collection[str], secure: bool) -> Fast
         secure: Whether it is served over TLS.
     """
     limits = RateLimits(time.monotonic)
+    pictures = PagePictures(parts.store, parts.originals, parts.limits, time.monotonic)
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page-worker")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep(pictures))
         yield
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
         # What waits is sent again; what is being imported is finished or, after a kill, begun anew.
         worker.shutdown(wait=False, cancel_futures=True)
 
@@ -89,9 +100,11 @@ def build_app(parts: PageParts, *, hosts: Collection[str], secure: bool) -> Fast
         limits=limits,
         door=Door(parts.store, parts.password_cost),
         templates=make_templates(parts.settings.site),
-        imports=ImportQueue(parts.intake, worker, parts.now, _WAITING_UPLOADS * parts.limits.max_bytes),
-        pictures=PagePictures(parts.originals, parts.limits),
+        imports=ImportQueue(parts.store, parts.intake, worker, parts.now, _WAITING_UPLOADS * parts.limits.max_bytes),
+        pictures=pictures,
         worker=worker,
+        in_flight=ByteBudget(_FORMS_IN_FLIGHT * views_import.largest_form(parts.limits)),
+        tries=threading.BoundedSemaphore(_TRIES_AT_ONCE),
         secure=secure,
     )
     for views in _VIEWS:
@@ -101,6 +114,12 @@ def build_app(parts: PageParts, *, hosts: Collection[str], secure: bool) -> Fast
     app.add_exception_handler(FederationError, _on_federation_error)
     app.add_middleware(Shield, hosts=hosts, limits=limits)
     return app
+
+
+async def _sweep(pictures: PagePictures) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        await run_in_threadpool(pictures.forget_old)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

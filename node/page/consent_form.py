@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from node.page.forms import Form
     from node.settings import ConsentSettings
 
+_MOST_DIGITS = 5
 _METHODS = ("signed-form", "verbal-witnessed")
 
 
@@ -30,8 +31,8 @@ def grant_of(form: Form, officer: str, settings: ConsentSettings) -> Grant:
     method, days = form.text("method"), form.text("days")
     if method not in _METHODS:
         raise ConfigError("how consent was given is not said", hint="choose one of the two")
-    if not (days.isascii() and days.isdigit()):
-        raise ConfigError(f"{days!r} is no number of days")
+    if not (days.isascii() and days.isdigit() and len(days) <= _MOST_DIGITS):
+        raise ConfigError(f"{days[:20]!r} is no number of days", hint="write a whole number, such as 365")
     if form.text("shown") != "yes":
         raise ConfigError("the patient has to see the text first", hint="show or read it, then tick the box")
     return Grant(

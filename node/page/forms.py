@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
@@ -14,6 +15,8 @@ MAX_FIELDS_BYTES = 64 * 1024
 """Of a form without its files."""
 MAX_FILES = 40
 _MAX_FIELDS = 60
+_MAX_NAME_BYTES = 200
+"""Folders take 255, and a name gets endings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ async def read_form(request: Request, max_bytes: int) -> Form:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "multipart/form-data":
+            _check_charset(request)
             parser = _MemoryParser(
                 request.headers,
                 _limited(request, max_bytes),
@@ -86,6 +90,13 @@ async def read_form(request: Request, max_bytes: int) -> Form:
     raise HTTPException(400, "this is no form")
 
 
+def _check_charset(request: Request) -> None:
+    """Browsers name none. Some codecs of Python make text that is no Unicode, or fail in ways of their own."""
+    charset = parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8")
+    if charset.lower() != b"utf-8":
+        raise HTTPException(400, "a form is sent in UTF-8")
+
+
 async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
     size = 0
     async for chunk in request.stream():
@@ -98,4 +109,5 @@ async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, No
 def _file_name(text: str) -> str:
     name = text.replace("\\", "/").rpartition("/")[2]
     printable = "".join(character for character in name if character.isprintable())
-    return printable[-100:].lstrip(".")
+    # The end of it: there is the kind of the file. A character that is cut through is left out.
+    return printable.encode()[-_MAX_NAME_BYTES:].decode("utf-8", "ignore").lstrip(".")

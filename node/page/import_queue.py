@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from node.data.intake import FileReport, IntakeParts
     from node.page.forms import Upload
+    from node.store.local_store import LocalStore
 
 logger = structlog.get_logger(__name__)
 
@@ -47,6 +48,8 @@ class Job:
     name: str
     patient: str
     """The site's own identifier."""
+    stored: bool
+    """Whether the store knew the patient at some time: when it does not any more, they were erased."""
     state: State = State.WAITING
     says: str = ""
     """What became of it, for a person."""
@@ -56,6 +59,7 @@ class ImportQueue:
     """Imports uploads in the background. What waits is in memory: it is lost with the process, and sent again.
 
     Args:
+        store: Says which patients were erased meanwhile.
         parts: The parts of an import; whether each picture is one word.
         worker: Runs one task at a time.
         clock: Seconds since 1970.
@@ -64,11 +68,13 @@ class ImportQueue:
 
     def __init__(
         self,
+        store: LocalStore,
         parts: Callable[[bool], IntakeParts],
         worker: Executor,
         clock: Callable[[], int],
         max_waiting_bytes: int,
     ) -> None:
+        self._store = store
         self._parts = parts
         self._worker = worker
         self._clock = clock
@@ -89,30 +95,40 @@ class ImportQueue:
         Raises:
             ConfigError: Too much waits already.
         """
-        size = len(upload.content)
+        size, stored = len(upload.content), patient in self._known({patient})
         with self._lock:
             if self._waiting_bytes + size > self._max_waiting_bytes:
                 raise ConfigError(f"{upload.name} was not taken: too many uploads wait", hint="send it in a minute")
             self._waiting_bytes += size
             number = max(self._jobs, default=0) + 1
-            self._jobs[number] = Job(number, upload.name or "upload", patient)
+            self._jobs[number] = Job(number, upload.name or "upload", patient, stored)
             for old in [n for n, job in self._jobs.items() if job.state not in OPEN][:-_SHOWN]:
                 del self._jobs[old]
         self._worker.submit(self._run, number, upload, single_words).add_done_callback(_log_fault)
 
     def jobs(self) -> tuple[Job, ...]:
-        """The uploads of this process, newest first."""
+        """The uploads of this process, newest first, without those of patients who were erased."""
         with self._lock:
-            return tuple(sorted(self._jobs.values(), key=lambda job: -job.number))
+            jobs = tuple(self._jobs.values())
+        known = self._known({job.patient for job in jobs})
+        erased = {job.number for job in jobs if job.stored and job.patient not in known}
+        with self._lock:
+            for job in jobs:
+                if job.number in erased and job.state not in OPEN and self._jobs.get(job.number) is job:
+                    del self._jobs[job.number]
+        return tuple(sorted((job for job in jobs if job.number not in erased), key=lambda job: -job.number))
 
     def _run(self, number: int, upload: Upload, single_words: bool) -> None:
         job = self._set(number, State.READING, "")
         state, says = State.FAILED, "the import ended unexpectedly: see the log of the page's process"
         try:
+            if job.stored and not self._known({job.patient}):
+                raise ConfigError("the patient was erased meanwhile", hint="send the file again if it is to be kept")
             with in_memory(job.name, upload.content) as path:
                 parts = self._parts_for(single_words)
                 (report,) = import_files(parts, [ImportItem(path, job.patient)], self._clock()).files
             state, says = _result(report)
+            self._note_stored(number, job.patient)
         except FederationError as error:
             says = str(error)
             logger.warning("page.import_failed", error=type(error).__name__)
@@ -131,6 +147,16 @@ class ImportQueue:
         with self._lock:
             self._jobs[number] = job = replace(self._jobs[number], state=state, says=says)
         return job
+
+    def _note_stored(self, number: int, patient: str) -> None:
+        # A page that was here already under another patient makes no patient.
+        if self._known({patient}):
+            with self._lock:
+                self._jobs[number] = replace(self._jobs[number], stored=True)
+
+    def _known(self, patients: set[str]) -> set[str]:
+        with self._store.read() as transaction:
+            return {patient for patient in patients if transaction.find_patient(patient) is not None}
 
 
 def _log_fault(done: Future[None]) -> None:

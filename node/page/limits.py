@@ -1,4 +1,4 @@
-"""How often something may be asked: a sliding window for each kind and asker, in memory."""
+"""How often something may be asked, a sliding window for each kind and asker, and how many bytes may be in flight."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ ANY_REQUEST = Limit(1200, 60.0)
 """Of one network address. A review page with forty words asks for about fifty pictures."""
 LOG_IN = Limit(10, 300.0)
 """Of one network address."""
+LOG_IN_AS = Limit(5, 900.0)
+"""Of one network address as one user: whoever guesses elsewhere does not lock the user out here."""
 UPLOAD = Limit(120, 600.0)
 """Of one user."""
 _MOST_ASKERS = 10_000
@@ -61,3 +63,28 @@ class RateLimits:
             times = self._seen.get((limit, asker))
             if times:
                 times.pop()
+
+
+class ByteBudget:
+    """Bytes that all requests together may hold.
+
+    Args:
+        max_bytes: At the same time.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._free = max_bytes
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Takes bytes; False when fewer are free, and then none are taken."""
+        with self._lock:
+            if size > self._free:
+                return False
+            self._free -= size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """Gives back what was taken."""
+        with self._lock:
+            self._free += size

@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from sqlalchemy import select
 
+from node.store.tables import Page as PageRow
 from prescriptions.load import load_bytes
 from protocol.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from node.page.store_view import StoredPage
+    from node.store.local_store import LocalStore
     from node.store.pages import SealedFile
     from node.store.sealed_files import SealedFiles
     from prescriptions.load import LoadLimits
     from prescriptions.page import Page
 
 _KEPT = 4
+KEPT_SECONDS = 180.0
+"""After it was decoded a picture is forgotten."""
 _JPEG_QUALITY = 82
 
 
@@ -39,14 +46,21 @@ class PagePictures:
     """The newest few pictures. They are in memory only, as the store's keys are.
 
     Args:
+        store: Says which pages were erased meanwhile.
         originals: Where imported files are kept sealed.
         limits: As at the import: other limits would scale a page to other pixels.
+        clock: Seconds of a steady clock.
     """
 
-    def __init__(self, originals: SealedFiles, limits: LoadLimits) -> None:
+    def __init__(
+        self, store: LocalStore, originals: SealedFiles, limits: LoadLimits, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
         self._originals = originals
         self._limits = limits
-        self._kept: OrderedDict[bytes, Picture] = OrderedDict()
+        self._clock = clock
+        self._kept: OrderedDict[bytes, tuple[Picture, float]] = OrderedDict()
+        """With the time when each was decoded."""
         self._lock = threading.Lock()
 
     def of(self, page: StoredPage) -> Picture | None:
@@ -59,17 +73,34 @@ class PagePictures:
             QuarantinedError: The file does not decode any more.
             StoreError: The sealed file is damaged.
         """
-        if page.original is None:
-            with self._lock:
-                self._kept.pop(page.page_id, None)
-            return None
         with self._lock:
-            kept = self._kept.get(page.page_id) or self._decoded(page, page.original)
+            self._forget_old()
+            self._forget_erased()
+            if page.original is None:
+                return None
+            kept = self._kept.get(page.page_id) or (self._decoded(page, page.original), self._clock())
             self._kept[page.page_id] = kept
             self._kept.move_to_end(page.page_id)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-            return kept
+            return kept[0]
+
+    def forget_old(self) -> None:
+        """Drops the pictures that were kept long enough, also when nobody asks for another."""
+        with self._lock:
+            self._forget_old()
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        for page_id in [page_id for page_id, kept in self._kept.items() if now - kept[1] >= KEPT_SECONDS]:
+            del self._kept[page_id]
+
+    def _forget_erased(self) -> None:
+        query = select(PageRow.id).where(PageRow.id.in_(self._kept), PageRow.original_id.is_not(None))
+        with self._store.read() as transaction:
+            there = set(transaction.session.scalars(query))
+        for page_id in self._kept.keys() - there:
+            del self._kept[page_id]
 
     def _decoded(self, page: StoredPage, original: SealedFile) -> Picture:
         content = self._originals.read(original.file_id, original.key)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from node.consent.second_factor import DIGITS, CodeTaken
 from node.store.second_factor import take_staff_code
-from node.store.users import StoredUser, find_user, note_password
+from node.store.users import StoredUser, find_user, note_password, note_refusal
 from protocol.errors import ConfigError, ConsentError
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Door:
     def log_in(self, name: str, password: str, code: str, now: int) -> StoredUser | None:
         """The user, or None: a name, a password or a code is wrong, or the user is locked or disabled.
 
-        What was wrong is not said, and each factor is counted: five wrong passwords lock a user for 15 minutes, and
-        so do five wrong codes. A code is looked at only after a right password, so that nobody else can lock it.
+        What was wrong is not said, and each factor is counted: fifty wrong passwords lock a user for 15 minutes,
+        and five wrong codes do. A code is looked at only after a right password, so that nobody else can lock it.
 
         Args:
             name: As typed.
@@ -86,12 +86,12 @@ class Door:
         with self._store.read() as transaction:
             user = find_user(transaction, name)
         right = self._verify(password, self._nobody if user is None else user.password_hash)
-        if user is None:
-            return None
         with self._store.write() as transaction:
             # Read again: another wrong password may have locked the user meanwhile.
             known = find_user(transaction, name)
-            if known is None or known.disabled or known.version != user.version or now < known.locked_until:
+            unchanged = user is not None and known is not None and known.version == user.version
+            if known is None or not unchanged or known.disabled or now < known.locked_until:
+                note_refusal(transaction)
                 return None
             note_password(transaction, known.user_id, now, right=right)
             if not right:

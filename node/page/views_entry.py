@@ -12,7 +12,7 @@ from starlette.responses import Response
 from node.consent.due import due
 from node.page.access import Office, Submission, Visitor, office_of, submission, visitor
 from node.page.forms import MAX_FIELDS_BYTES, read_form
-from node.page.limits import LOG_IN
+from node.page.limits import LOG_IN, LOG_IN_AS
 from node.page.rounds_view import lineage_screens
 from node.page.screens import go_to, show, show_outside
 from node.store.users import Role
@@ -22,6 +22,8 @@ logger = structlog.get_logger(__name__)
 router = APIRouter()
 
 _DUE_DAYS = 30
+_LONGEST_NAME = 64
+"""Characters of a user's name; more are not kept for counting."""
 
 
 @router.get("/login")
@@ -34,17 +36,21 @@ def log_in_form(request: Request) -> Response:
 async def log_in(request: Request) -> Response:
     """Takes name, password and code."""
     office = office_of(request)
-    form = await read_form(request, MAX_FIELDS_BYTES)
     asker = request.client.host if request.client else ""
     if not office.limits.allow(LOG_IN, asker):
         return _refused(office, "Too many tries from here: wait five minutes.", 429)
+    form = await read_form(request, MAX_FIELDS_BYTES)
     name, password, code = form.text("name"), form.secret("password"), form.text("code")
-    user = await run_in_threadpool(office.door.log_in, name, password, code, office.parts.now())
+    asker_as = f"{asker} {name[:_LONGEST_NAME]}"
+    user = None
+    if office.limits.allow(LOG_IN_AS, asker_as):
+        user = await run_in_threadpool(office.door.log_in, name, password, code, office.parts.now())
     if user is None:
         logger.warning("page.log_in_refused")
         return _refused(office, "Name, password or code is wrong. After five wrong tries wait 15 minutes.", 403)
     # A ward behind one address logs in as often as it needs.
     office.limits.give_back(LOG_IN, asker)
+    office.limits.give_back(LOG_IN_AS, asker_as)
     logger.info("page.logged_in", user=user.user_id.hex()[:8])
     token = office.sessions.begin(user.user_id, user.version, office.parts.now())
     response = go_to("/")

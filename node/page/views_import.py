@@ -12,6 +12,7 @@ from node.page.import_queue import OPEN
 from node.page.screens import go_to, show
 from node.store.local_store import check_patient
 from node.store.users import Role
+from prescriptions.load import LoadLimits
 from protocol.errors import ConfigError
 
 router = APIRouter()
@@ -19,9 +20,14 @@ router = APIRouter()
 _FORM_BYTES = 1 << 20
 
 
+def largest_form(limits: LoadLimits) -> int:
+    """Bytes: two of the largest files and the form itself."""
+    return 2 * limits.max_bytes + _FORM_BYTES
+
+
 def largest_upload(office: Office) -> int:
-    """Of a form: two of the largest files and the form itself."""
-    return 2 * office.parts.limits.max_bytes + _FORM_BYTES
+    """Of a form, in bytes."""
+    return largest_form(office.parts.limits)
 
 
 @router.get("/import")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from node.page.access import Submission, Visitor, submission, visitor
@@ -33,7 +34,12 @@ def try_page(
     if not uploads:
         raise ConfigError("there is no file to read", hint="choose one, or take a photograph")
     upload, as_word = uploads[0], submitted.form.text("words") == "yes"
-    # On the one worker: two engines at once would take twice the memory.
-    readings = found.office.worker.submit(found.parts.read, upload.name, upload.content, as_word).result()
+    if not found.office.tries.acquire(blocking=False):
+        raise HTTPException(429, "other pages are being tried: try this one again in a minute")
+    try:
+        # On the one worker: two engines at once would take twice the memory.
+        readings = found.office.worker.submit(found.parts.read, upload.name, upload.content, as_word).result()
+    finally:
+        found.office.tries.release()
     found.note("try")
     return show(found, "try.html", file=upload.name, readings=readings, flag=flag_sentence)

@@ -18,7 +18,8 @@ from node.store.sealing import Place
 from node.store.tables import Table
 from protocol.errors import ConfigError
 
-MAX_FAILURES = 5
+MAX_FAILURES = 50
+"""Wrong passwords from anywhere. The page refuses one network address much earlier."""
 LOCK_SECONDS = 15 * 60
 
 
@@ -53,6 +54,18 @@ class PageUser(Table):
     """Wrong passwords since the last right one."""
     locked_until: Mapped[int]
     """Seconds since 1970."""
+
+
+class PageRefusals(Table):
+    """One row: log-ins that concern no user who may log in.
+
+    It is written so that such a log-in takes as long as a wrong password, which is counted on disk too.
+    """
+
+    __tablename__ = "page_refusals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int]
 
 
 class PageAct(Table):
@@ -163,11 +176,20 @@ def users(transaction: Transaction) -> tuple[StoredUser, ...]:
 
 
 def note_password(transaction: Transaction, user_id: bytes, now: int, *, right: bool) -> None:
-    """Counts a wrong password, and locks the user for 15 minutes at the fifth; a right one starts the count again."""
+    """Counts a wrong password and locks the user for 15 minutes at the fiftieth; a right one starts the count again."""
     row = transaction.session.get_one(PageUser, user_id)
     row.failures = 0 if right else row.failures + 1
     if row.failures >= MAX_FAILURES:
         row.failures, row.locked_until = 0, now + LOCK_SECONDS
+
+
+def note_refusal(transaction: Transaction) -> None:
+    """Counts a log-in under a name that nobody has, or of a user who may not log in now."""
+    row = transaction.session.get(PageRefusals, 1)
+    if row is None:
+        transaction.session.add(PageRefusals(id=1, count=1))
+    else:
+        row.count += 1
 
 
 def add_act(transaction: Transaction, user_id: bytes, kind: str, about: bytes | None, now: int) -> None:

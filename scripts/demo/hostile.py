@@ -19,7 +19,7 @@ from protocol.identifiers import lineage_id_of, site_id_of
 from protocol.ledger_calls import RegisterUpdate
 from protocol.round import RoundState
 
-_POLL_SECONDS = 0.3
+_POLL_SECONDS = 1.0
 
 
 def main() -> None:

@@ -210,7 +210,7 @@ def join(network: DemoNetwork, slug: str, lexicon: Path) -> str:
     fingerprint = _first(r"\d{5}(?: \d{5}){4}", answer)
     config = folder / "node.toml"
     text = config.read_text(encoding="utf-8").replace(
-        'participation = "auto"', 'poll_seconds = 0.5\ndeadline_margin_seconds = 5\nparticipation = "auto"'
+        'participation = "auto"', 'poll_seconds = 1.0\ndeadline_margin_seconds = 5\nparticipation = "auto"'
     )
     config.write_text(f'{text}\n[reading]\nlexicon = "{lexicon.resolve()}"\n', encoding="utf-8")
     site = DemoSite(

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from learning.backbone import Features
 from learning.device import profile_device
 from learning.english_g2 import EnglishG2
 from learning.evaluation import Score, evaluate
 from learning.lexicon_index import LexiconIndex
 from learning.training import TrainingPlan, applied, train
-from node.data.samples import trainable
+from node.data.samples import TrainableSample, trainable
 from node.rounds.local_training import training_seed
 from node.site import open_site
 from prescriptions.lexicon import load_lexicon
@@ -82,9 +83,23 @@ def train_alone(config: Path, model: Path, plan: RoundPlan, now: int, destinatio
         clip_norm=float(plan.training.clip_norm),
         seed=seed,
     )
-    features = backbone.front_features([sample.crop for sample in samples])
+    features = _site_features(backbone, samples, destination.with_name(f"{config.parent.name}.features.npz"))
     labels = [sample.label for sample in samples]
     parameters = parse_parameters(model.read_bytes())
     result = train(backbone, parameters, features, labels, settings, profile_device())
     destination.write_bytes(encode_parameters(applied(parameters, result.delta)))
     return destination
+
+
+def _site_features(backbone: EnglishG2, samples: Sequence[TrainableSample], cache: Path) -> Features:
+    """The frozen part's output for a site's words, computed in the first round: a word does not change."""
+    known: dict[str, Features] = {}
+    if cache.exists():
+        with np.load(cache, allow_pickle=False) as stored:
+            known = dict(stored)
+    fresh = [sample for sample in samples if sample.sample_id.hex() not in known]
+    if fresh:
+        computed = backbone.front_features([sample.crop for sample in fresh])
+        known |= {sample.sample_id.hex(): features for sample, features in zip(fresh, computed, strict=True)}
+        np.savez(cache, allow_pickle=False, **known)
+    return np.stack([known[sample.sample_id.hex()] for sample in samples])

@@ -107,7 +107,7 @@ def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(page):
     assert (wrong.status_code, wrong.text) == (unknown.status_code, unknown.text)
 
 
-def test_five_wrong_passwords_lock_a_user_for_fifteen_minutes(fresh):
+def test_fifty_wrong_passwords_lock_a_user_for_fifteen_minutes(fresh):
     door, now = fresh.app.state.office.door, int(fresh.time)
     for _ in range(MAX_FAILURES):
         assert door.log_in("olga", "not the password", "123456", now) is None
