@@ -2,7 +2,8 @@
 
 Exact duplicates have the same ``Page.digest`` and need none of this. A page that was compressed, resized, turned,
 cropped or photographed again agrees in every cell; another page on the same letterhead agrees where the print is and
-nowhere else, so it is the least agreeing cells that decide. What the threshold was chosen on: benchmarks/duplicates.md.
+nowhere else, so it is the least agreeing cells that decide. The threshold was chosen on half of the pages that
+benchmarks/duplicates.py draws.
 """
 
 from __future__ import annotations
