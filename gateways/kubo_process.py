@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from protocol.errors import BlockStoreUnavailableError
+from protocol.canonical_json import MAX_DEPTH, check_depth
+from protocol.errors import BlockStoreUnavailableError, MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,8 +115,10 @@ def rpc_identity(rpc_port: int) -> dict[str, Any] | None:
     try:
         connection.request("POST", "/api/v0/id")
         response = connection.getresponse()
-        answer = json.loads(response.read(1 << 16)) if response.status == http.client.OK else None
-    except (OSError, http.client.HTTPException, ValueError):
+        body = response.read(1 << 16) if response.status == http.client.OK else b"null"
+        check_depth(body, MAX_DEPTH)
+        answer = json.loads(body)
+    except (OSError, http.client.HTTPException, ValueError, MalformedError):
         return None
     finally:
         connection.close()

@@ -21,7 +21,8 @@ import urllib3.exceptions
 from ipfshttpclient import exceptions as ipfs_errors
 
 from gateways.kubo_endpoint import parse_endpoint
-from protocol.errors import BlockStoreUnavailableError
+from protocol.canonical_json import MAX_DEPTH, check_depth
+from protocol.errors import BlockStoreUnavailableError, MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,8 +186,9 @@ class KuboRPC:
 
 def _message(body: bytes) -> str:
     try:
+        check_depth(body, MAX_DEPTH)
         return str(json.loads(body)["Message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, MalformedError):
         return "no reason given"
 
 

@@ -23,12 +23,14 @@ from prescriptions import quarantine
 from prescriptions.box import Box
 from prescriptions.decoding import max_total_pixels
 from prescriptions.page import LayerWord, Page, page_of
-from protocol.errors import PrescriptionError, QuarantinedError
+from protocol.canonical_json import check_depth
+from protocol.errors import MalformedError, PrescriptionError, QuarantinedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_HEADER_BYTES = 4096
+_MAX_DEPTH = 4
 _MAX_LAYER_BYTES = 4 * 2**20
 """Of a page's words, far more than a PDF's text layer of ``decoding_pdf.MAX_LAYER_CHARACTERS`` takes."""
 _PIECE_BYTES = 2**16
@@ -109,7 +111,7 @@ def _decode(source: IO[bytes] | bytes, limits: LoadLimits) -> Iterator[Page]:
             raise _decoder_failed()
         number += 1
         try:
-            header = json.loads(answer[position:end])
+            header = _json(answer[position:end])
             if "refused" in header:
                 raise QuarantinedError(_reason(header["refused"]), str(header["what"]), hint=str(header["hint"]))
             page, position = _page(answer, end + 1, header, number, limits)
@@ -122,6 +124,7 @@ def _decode(source: IO[bytes] | bytes, limits: LoadLimits) -> Iterator[Page]:
             TypeError,
             OverflowError,
             RecursionError,
+            MalformedError,
         ) as error:  # a hostile file may have taken the decoder over
             raise _decoder_failed() from error
         yield page
@@ -142,10 +145,16 @@ def _page(
     count = math.prod(shape)
     if first + count > len(answer):
         raise ValueError("the answer was cut short")
-    layer = json.loads(answer[start:first]) if layer_bytes else []
+    layer = _json(answer[start:first]) if layer_bytes else []
     words = tuple(LayerWord(str(text), _box(sides, shape)) for text, sides in layer)
     pixels = np.frombuffer(answer, np.uint8, count=count, offset=first).reshape(shape)
     return page_of(pixels, number=number, orientation=orientation, layer=words), first + count
+
+
+def _json(data: bytes | bytearray) -> Any:
+    """Deep nesting is refused before the parser sees it: a library may have lifted the recursion limit."""
+    check_depth(bytes(data), _MAX_DEPTH)
+    return json.loads(data)
 
 
 def _box(sides: list[Any], shape: tuple[int, ...]) -> Box:
