@@ -8,18 +8,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from gateways.settings import ChainSettings as ChainEndpoint
-from gateways.settings import FilePath, IPFSSettings, Settings
+from gateways.settings import FilePath, IPFSSettings, Settings, Slug
 from protocol.identifiers import AggregatorId, LineageId, aggregator_id_of, lineage_id_of
 from protocol.plan import MAX_SITES, MAX_TOTAL_WEIGHT, Weighting
 from protocol.round import MAX_ROUND_SECONDS
 
-_SLUG = r"^[a-z0-9][a-z0-9-]*$"
 _DECIMAL = r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,10})?$"
 MIN_ACCEPTED_FLOOR = 3
 """With fewer the model gives a site's update away; the contract holds the same floor."""
-
-
-Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=_SLUG)]
 
 
 def _positive(text: str) -> str:

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from fedrx.governor_options import SLUG
 from gateways.data_folder import DataFolder, write_atomically
 from gateways.deployment_file import load_deployment
 from gateways.key_ring import KeyRing, read_passphrase
 from gateways.key_ring.accounts import address_of, open_account
 from gateways.ledger.connecting import connect
-from gateways.settings import RPCURL, ChainSettings, FilePath, KuboURL, Settings, load_settings
+from gateways.settings import RPCURL, ChainSettings, FilePath, KuboURL, Settings, Slug, load_settings
 from protocol.deployment import Deployment
 from protocol.errors import ConfigError
 from protocol.identifiers import AccountAddress
@@ -31,9 +30,6 @@ KEY_DOCUMENTS = "key-documents"
 ACCOUNT_KEY = "governor"
 SETTINGS_FILE = "governor.toml"
 DEFAULT_CONFIG = Path(SETTINGS_FILE)
-
-
-Slug = Annotated[str, Field(pattern=SLUG)]
 
 
 class GovernorSettings(Settings):

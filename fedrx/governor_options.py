@@ -12,7 +12,7 @@ from rich.console import Console
 from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import AccountAddress, Digest
 
-SLUG = r"^[a-z0-9][a-z0-9-]{0,63}$"
+_SLUG = r"^[a-z0-9][a-z0-9-]{0,63}$"
 _MAX_FUND_ETHER = 1_000_000.0
 
 
@@ -22,7 +22,7 @@ def check_slug(text: str) -> str:
     Raises:
         ConfigError: Not a slug.
     """
-    if not re.fullmatch(SLUG, text):
+    if not re.fullmatch(_SLUG, text):
         raise ConfigError(f"{text!r} is no slug", hint="use lower-case letters, digits and hyphens")
     return text
 

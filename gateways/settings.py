@@ -31,6 +31,10 @@ FilePath = Annotated[Path, AfterValidator(_beside_file)]
 """A path; relative to the settings file."""
 
 
+Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""The public name of a site, an aggregator or a lineage."""
+
+
 def _rpc_url(url: str) -> str:
     try:
         origin_of(url)

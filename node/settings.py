@@ -7,9 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from gateways.settings import ChainSettings, FilePath, IPFSSettings, Settings
-
-Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+from gateways.settings import ChainSettings, FilePath, IPFSSettings, Settings, Slug
 
 
 class StageSettings(Settings):

@@ -216,6 +216,8 @@ def _import_page(parts: IntakeParts, item: ImportItem, page: Page, original: Sea
     reading = parts.read(page, parts.reader, parts.lexicon)
     second = second_readings(reading, parts.second())
     found = page_to_store(reading, page_number=page.number, file_name=item.path.name, second=second)
+    if reading.look is not None:
+        parts.seen.catch_up(parts.store)
     with parts.store.write() as transaction:
         page_id = add_page(transaction, item.patient, found, original.file_id, now)
         if page_id is not None and reading.look is not None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from node.store.local_store import Transaction
+    from node.store.local_store import LocalStore, Transaction
     from prescriptions.fingerprint import Fingerprint, PageLook
     from prescriptions.understand import Prescription
 
@@ -57,11 +57,16 @@ class SeenPages:
         self._page_ids: list[bytes] = []
         self._last = 0
 
-    def refresh(self, transaction: Transaction) -> None:
-        """Takes in what was stored since; call it once in a reading transaction before the first look-up.
+    def catch_up(self, store: LocalStore) -> None:
+        """Takes in what was stored, before a page is added.
 
-        For 100,000 pages that takes about two minutes, and a writer would keep all others waiting.
+        The first time it can take minutes, and a writer would keep all others waiting.
         """
+        with store.read() as transaction:
+            self.refresh(transaction)
+
+    def refresh(self, transaction: Transaction) -> None:
+        """Takes in what was stored since."""
         self._index.extend(self._unseen(transaction))
 
     def candidates(self, fingerprint: Fingerprint) -> tuple[bytes, ...]:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -130,19 +129,6 @@ class Daemon:
             return False
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return any(all(word in line for word in words) for line in lines)
-
-    def wait_until_says(self, words: str, timeout_seconds: float) -> None:
-        """Waits for words in the log.
-
-        Raises:
-            CommandFailedError: It ended, or the time ran out.
-        """
-        end = time.monotonic() + timeout_seconds
-        while not self.says(words):
-            if not self.alive() or time.monotonic() > end:
-                tail = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
-                raise CommandFailedError(f"{self.name} is not ready ({self.log}):\n{tail}")
-            time.sleep(0.2)
 
 
 def die_with(parent: int) -> None:
