@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from fedrx.governor import ACCOUNT_KEY, DEFAULT_CONFIG, Governor, open_governor
 from fedrx.governor_options import Config, Fund, SiteSlug, check_slug, out, parse_account, parse_digest
 from gateways.chain_follower import ChainFollower
 from gateways.daemon_block_store import SWARM_KEY_FILE
-from gateways.data_folder import DataFolder, write_atomically
+from gateways.data_folder import DataFolder, store_error, write_atomically
 from gateways.embedded_kubo.repository import read_swarm_key
 from protocol.errors import ConfigError
 from protocol.identifiers import AccountAddress, Digest, aggregator_id_of, site_id_of
@@ -39,26 +40,44 @@ Fingerprint = Annotated[str, typer.Option("--fingerprint", help="What the site r
 
 
 def invite(
-    site: SiteSlug,
-    output: Annotated[Path, typer.Option("--out", "-o", help="Where to write the invitation.")],
+    sites: Annotated[
+        list[str],
+        typer.Argument(metavar="SITE...", parser=check_slug, help="Public slugs, such as dhaka-general."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--out", "-o", help="The invitation's file; for several sites the folder of their files.")
+    ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Writes one signed file that a site joins with. It holds the swarm's key: hand it over as you would a password."""
+    """Writes a signed file that a site joins with. It holds the swarm's key: hand it over as you would a password."""
     with open_governor(config) as governor:
         settings = governor.settings
         peers = settings.peers or (governor.block_store.identity().addresses if settings.ipfs_url else ())
-        invitation = Invitation(
-            site=site,
-            deployment=governor.deployment,
-            governor=governor.account,
-            rpc_url=settings.site_rpc_url or settings.chain.rpc_url,
-            lineages=settings.lineages,
-            swarm_key=_swarm_key(governor.folder),
-            peers=tuple(peers),
-            expires_at=int(time.time()) + settings.invitation_days * 86_400,
-        )
-        write_atomically(output, encode_invitation(invitation, governor.key_ring.get(ACCOUNT_KEY)))
-    out.print(f"invitation for {site}: {output}", soft_wrap=True)
+        for site, path in _invitation_files(sites, output):
+            invitation = Invitation(
+                site=site,
+                deployment=governor.deployment,
+                governor=governor.account,
+                rpc_url=settings.site_rpc_url or settings.chain.rpc_url,
+                lineages=settings.lineages,
+                swarm_key=_swarm_key(governor.folder),
+                peers=tuple(peers),
+                expires_at=int(time.time()) + settings.invitation_days * 86_400,
+            )
+            write_atomically(path, encode_invitation(invitation, governor.key_ring.get(ACCOUNT_KEY)))
+            out.print(f"invitation for {site}: {path}", soft_wrap=True)
+
+
+def _invitation_files(sites: Sequence[str], output: Path) -> list[tuple[str, Path]]:
+    if len(sites) == 1 and not output.is_dir():
+        return [(sites[0], output)]
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise ConfigError(f"{output} is a file", hint="name a folder for the invitations of several sites") from error
+    except OSError as error:
+        raise store_error(error, output) from error
+    return [(site, output / f"{site}.invitation") for site in dict.fromkeys(sites)]
 
 
 def admit(

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import structlog
@@ -116,8 +116,10 @@ def prepare(screen: Screen, network: net.DemoNetwork, data: DemoData, fonts: Pat
     title = "sites join, pages are read and reviewed, consent is recorded; the governor makes round 0"
     with screen.step(title), ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(net.genesis, network, data.lexicon, fonts, data.genesis_fonts)]
-        sites = {pool.submit(site_begins, screen, network, data, slug, governor): slug for slug in net.SITES}
-        waiting.append(pool.submit(hostile_begins, screen, network, data, governor))
+        # Short ones first: the two longest at the end leave neither core idle for long.
+        joined = {slug: pool.submit(join, screen, network, data, slug, governor) for slug in (*net.SITES, net.HOSTILE)}
+        sites = {pool.submit(site_begins, screen, network, data, slug, joined[slug]): slug for slug in net.SITES}
+        waiting.append(pool.submit(hostile_begins, network, joined[net.HOSTILE]))
         for done in as_completed([*waiting, *sites]):
             done.result()
             if done in sites and data.truth[sites[done]] is not None:
@@ -139,18 +141,18 @@ def join(screen: Screen, network: net.DemoNetwork, data: DemoData, slug: str, go
         net.admit(network, slug, fingerprint)
 
 
-def hostile_begins(screen: Screen, network: net.DemoNetwork, data: DemoData, governor: threading.Lock) -> None:
-    """The hostile site is admitted like the others, and makes up a patient."""
-    join(screen, network, data, net.HOSTILE, governor)
+def hostile_begins(network: net.DemoNetwork, joined: Future[None]) -> None:
+    """The hostile site was admitted like the others, and makes up a patient."""
+    joined.result()
     network.run(
         "node", "consent", "grant", "P001", "--witness", net.WITNESS, "--asked-by", net.WITNESS,
         "-c", network.sites[net.HOSTILE].config,
     )  # fmt: skip
 
 
-def site_begins(screen: Screen, network: net.DemoNetwork, data: DemoData, slug: str, governor: threading.Lock) -> None:
-    """One site before training."""
-    join(screen, network, data, slug, governor)
+def site_begins(screen: Screen, network: net.DemoNetwork, data: DemoData, slug: str, joined: Future[None]) -> None:
+    """One site before training, once it has joined."""
+    joined.result()
     site, pages = network.sites[slug], data.pages[slug]
     clinician.import_pages(network, site, pages, single_words=data.single_words)
     patients = clinician.grant_consents(network, site, pages)

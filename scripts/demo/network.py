@@ -68,6 +68,11 @@ class DemoNetwork:
         return self.folder / "governor" / "governor.toml"
 
     @property
+    def invitations(self) -> Path:
+        """Folder of the files that the sites join with."""
+        return self.folder / "invitations"
+
+    @property
     def passphrase_file(self) -> Path:
         """One random passphrase for every keystore of the demo."""
         return self.folder / "passphrase"
@@ -87,7 +92,10 @@ class DemoNetwork:
 
     def stop(self) -> None:
         """Ends daemons, then IPFS and the chain."""
-        for daemon in (*self.daemons(), *([self.scorekeeper] if self.scorekeeper else [])):
+        running = (*self.daemons(), *([self.scorekeeper] if self.scorekeeper else []))
+        for daemon in running:
+            daemon.ask_to_end()
+        for daemon in running:
             daemon.stop()
         self.resources.close()
 
@@ -122,7 +130,7 @@ def start_parts(folder: Path) -> DemoNetwork:
 
 
 def deploy(network: DemoNetwork) -> None:
-    """The contract, the auditor's key, the aggregator; the governor's transactions one after the other."""
+    """The contract, the auditor's key, the aggregator, the invitations; one transaction after the other."""
     run, governor = network.run, network.governor_config
     with ThreadPoolExecutor(2) as pool:
         keys = pool.submit(_make_auditor_keys, network)
@@ -139,6 +147,7 @@ def deploy(network: DemoNetwork) -> None:
         "--key-digest", made["key_digest"], "-c", governor,
     )  # fmt: skip
     run("governor", "set-aggregators", AGGREGATOR, "-c", governor)
+    run("invite", *SITES, HOSTILE, "-o", network.invitations, "-c", governor)
 
 
 def _make_auditor_keys(network: DemoNetwork) -> dict[str, str]:
@@ -194,15 +203,14 @@ def genesis(network: DemoNetwork, lexicon: Path, fonts: Path, families: tuple[st
     chosen = [option for family in families for option in ("--family", family)]
     network.run(
         "genesis", "--lexicon", lexicon, "--fonts", fonts, "--lineage", LINEAGE, "-c", network.governor_config,
-        "--renderings", "2", *chosen,
+        "--renderings", "1", *chosen,
     )  # fmt: skip
 
 
 def join(network: DemoNetwork, slug: str, lexicon: Path) -> str:
-    """Invites one site and lets it join; returns the fingerprint that it reads over the phone."""
+    """Lets an invited site join; returns the fingerprint that it reads over the phone."""
     folder = network.folder / "sites" / slug
-    invitation = network.folder / f"{slug}.invitation"
-    network.run("invite", slug, "-o", invitation, "-c", network.governor_config)
+    invitation = network.invitations / f"{slug}.invitation"
     answer = network.run(
         "node", "join", invitation, "--data", folder, "--witness", WITNESS,
         "--passphrase-file", network.passphrase_file,

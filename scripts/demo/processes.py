@@ -106,6 +106,11 @@ class Daemon:
             self._process.wait()
             self._process = None
 
+    def ask_to_end(self) -> None:
+        """TERM, without waiting: ``stop`` waits."""
+        if self._process is not None:
+            self._process.terminate()
+
     def stop(self, patience_seconds: float = 10.0) -> None:
         """TERM, then KILL for the whole group."""
         process, self._process = self._process, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from gateways.ledger.deploying import unlocked_accounts
 from gateways.ledger.web3_ledger import Web3Ledger
 from protocol.deployment import parse_deployment
 from protocol.identifiers import site_id_of
+from protocol.joining import parse_invitation
 from scripts.local_chain import LocalChain
 from tests.fedrx.test_main import fedrx
 
@@ -100,6 +102,21 @@ def test_a_changed_invitation_is_refused(governed: Path) -> None:
     assert done.returncode == 6
     assert "Traceback" not in done.stderr
     assert not (governed / "west" / "keystore.json").exists()
+
+
+def test_several_sites_are_invited_into_a_folder(governed: Path) -> None:
+    config, folder = str(governed / "gov" / "governor.toml"), governed / "invitations"
+    done = fedrx("invite", "one-clinic", "two-clinic", "-o", str(folder), "-c", config)
+    assert done.returncode == 0, done.stderr
+    invited = {path.name: parse_invitation(path.read_bytes(), now=int(time.time())).site for path in folder.iterdir()}
+    assert invited == {"one-clinic.invitation": "one-clinic", "two-clinic.invitation": "two-clinic"}
+
+
+def test_several_invitations_do_not_go_into_one_file(governed: Path) -> None:
+    config = str(governed / "gov" / "governor.toml")
+    done = fedrx("invite", "one-clinic", "two-clinic", "-o", config, "-c", config)
+    assert done.returncode == 2
+    assert "name a folder" in done.stderr
 
 
 def test_a_bad_slug_is_refused(governed: Path) -> None:
