@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import structlog
 import typer
@@ -20,12 +20,30 @@ from audit.chain_walk import walk_chain
 from audit.connections import ChainOptions, IPFSOptions, all_events, connect_ledger, open_stores
 from audit.findings import ReplayFinding
 from audit.names import Names, read_names
+from audit.options import (
+    RPCURL,
+    AsJSON,
+    CompareURL,
+    DeploymentFile,
+    FinalityChoice,
+    IPFSURLs,
+    LineageSlug,
+    NamesFile,
+    NameSlugs,
+    PassphraseFile,
+    Peers,
+    RoundNumber,
+    Seconds,
+    SwarmKey,
+    WorkFolder,
+)
 from audit.pieces import FetchLimits
 from audit.replay import ReplayOptions, Step, replay
 from audit.report import replay_json, replay_lines, troubles
 from audit.site_command import site_command
-from audit.tables import availability_json, availability_table, output, trail_table
-from audit.trail import parse_filter, parse_lineage, trail
+from audit.tables import availability_json, availability_table, output
+from audit.trail import parse_lineage
+from audit.trail_commands import export_command, trail_command, watch_command
 from gateways.key_ring import KeyRing, read_new_passphrase, read_passphrase
 from gateways.key_ring.passphrase import after_change
 from protocol.canonical_json import JSONValue
@@ -35,29 +53,10 @@ from protocol.ports import Ledger
 
 logger = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, help="Inspect the trail, replay it, and see what is still there.")
+app.command("trail")(trail_command)
+app.command("watch")(watch_command)
+app.command("export")(export_command)
 app.command("site")(site_command)
-
-DeploymentFile = Annotated[Path, typer.Option("--deployment", help="The consortium's deployment file.")]
-RPCURL = Annotated[str, typer.Option("--rpc", help="RPC endpoint of the chain.")]
-CompareURL = Annotated[
-    str | None, typer.Option("--compare-rpc", help="A second endpoint that must tell the same chain.")
-]
-FinalityChoice = Annotated[
-    Literal["latest", "finalized"], typer.Option("--finality", help="latest where a block is final at once.")
-]
-IPFSURLs = Annotated[str | None, typer.Option("--ipfs", help="Kubo RPC endpoints, separated by commas.")]
-SwarmKey = Annotated[
-    Path | None, typer.Option("--swarm-key", help="Without --ipfs: key file of the private swarm to join.")
-]
-Peers = Annotated[list[str] | None, typer.Option("--peer", help="Without --ipfs: multiaddress of an IPFS peer.")]
-NamesFile = Annotated[Path | None, typer.Option("--names", help="TOML directory of slugs and ids.")]
-NameSlugs = Annotated[list[str] | None, typer.Option("--name", help="A slug to show instead of its id; repeatable.")]
-LineageSlug = Annotated[str | None, typer.Option("--lineage", help="One lineage: its slug or 0x id.")]
-RoundNumber = Annotated[int | None, typer.Option("--round", min=0, help="One round of each lineage.")]
-AsJSON = Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")]
-WorkFolder = Annotated[Path | None, typer.Option("--work-folder", help="Takes ciphertext and models while running.")]
-Seconds = Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds to wait for one piece of content.")]
-PassphraseFile = Annotated[Path | None, typer.Option("--passphrase-file", help="A 0600 file; else a prompt asks.")]
 
 
 @app.command("replay")
@@ -100,31 +99,6 @@ def replay_command(
         with Progress(console=Console(stderr=True), transient=True) as progress:
             finding = replay(ledger.identity, events, stores, _showing(options, progress))
     _print_finding(finding, labels, as_json=as_json)
-
-
-@app.command("trail")
-def trail_command(
-    deployment: DeploymentFile,
-    rpc: RPCURL,
-    compare_rpc: CompareURL = None,
-    finality: FinalityChoice = "latest",
-    site: Annotated[str | None, typer.Option("--site", help="One site: its slug or 0x id.")] = None,
-    lineage: LineageSlug = None,
-    round_number: RoundNumber = None,
-    kind: Annotated[list[str] | None, typer.Option("--kind", help="One kind of event; repeatable.")] = None,
-    names: NamesFile = None,
-    name: NameSlugs = None,
-    as_json: AsJSON = False,
-) -> None:
-    """Show what happened, in chain order, in plain sentences."""
-    labels = read_names(names, [*(name or ()), *(slug for slug in (site, lineage) if slug)])
-    wanted = parse_filter(site, lineage, round_number, kind or ())
-    ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
-    rows = trail(all_events(ledger), wanted, labels)
-    if as_json:
-        _print_json(row.as_json() for row in rows)
-    else:
-        output().print(trail_table(rows))
 
 
 @app.command("availability")

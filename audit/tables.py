@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +30,27 @@ def trail_table(rows: Iterable[TrailRow]) -> Table:
         tx = f"{str(position.tx_hash)[:10]}…"
         table.add_row(row.when, str(position.block_number), number, row.site or "", row.kind, row.sentence, tx)
     return table
+
+
+def trail_line(row: TrailRow) -> str:
+    """One event as a line."""
+    return f"{row.when}  block {row.located.position.block_number}  {row.sentence}"
+
+
+def trail_csv(rows: Iterable[TrailRow]) -> Iterator[tuple[str, ...]]:
+    """Header and rows for a spreadsheet; every cell is safe to open there."""
+    yield ("time", "block", "log", "kind", "site", "lineage", "round", "what happened", "tx", "block hash")
+    for row in rows:
+        position = row.located.position
+        number = "" if row.round is None else str(row.round)
+        cells = (row.when, str(position.block_number), str(position.log_index), row.kind, row.site or "",
+                 row.lineage or "", number, row.sentence, str(position.tx_hash), str(position.block_hash))  # fmt: skip
+        yield tuple(_calm(cell) for cell in cells)
+
+
+def _calm(cell: str) -> str:
+    """A spreadsheet runs a cell that begins like a formula; names in a directory file are somebody else's words."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def availability_table(rows: Iterable[Availability], endpoints: Sequence[str]) -> Table:

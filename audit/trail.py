@@ -1,4 +1,4 @@
-"""The audit trail: what happened, in chain order, as rows that can be filtered, shown and exported."""
+"""The audit trail: what happened, in chain order, as rows that can be shown and exported."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from audit.names import Names
 from audit.sentences import moment, sentence_of
 from protocol.canonical_json import JSONValue
-from protocol.errors import ConfigError
-from protocol.identifiers import CID, LineageId, SiteId, lineage_id_of, site_id_of
+from protocol.identifiers import CID, LineageId, lineage_id_of
 from protocol.ledger_events import LedgerEvent, LocatedEvent
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -62,45 +61,6 @@ class TrailRow:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class TrailFilter:
-    """Which rows are wanted; None lets everything pass."""
-
-    site_id: SiteId | None = None
-    lineage_id: LineageId | None = None
-    round_number: int | None = None
-    kinds: frozenset[str] = frozenset()
-    """Empty lets every kind pass."""
-
-    def passes(self, located: LocatedEvent) -> bool:
-        """Whether an event is wanted."""
-        event = located.event
-        return (
-            self.site_id in {None, getattr(event, "site_id", None)}
-            and self.lineage_id in {None, getattr(event, "lineage_id", None)}
-            and self.round_number in {None, getattr(event, "round", None)}
-            and (not self.kinds or kind_of(event) in self.kinds)
-        )
-
-
-def parse_filter(site: str | None, lineage: str | None, round_number: int | None, kinds: Iterable[str]) -> TrailFilter:
-    """A filter from an operator's words: slugs or 0x ids, and kinds of events.
-
-    Raises:
-        ConfigError: A kind that does not exist.
-        MalformedError: 0x and something that is no id.
-    """
-    wanted = frozenset(kinds)
-    for kind in wanted - set(KINDS):
-        raise ConfigError(f"{kind!r} is no kind of event", hint=f"one of: {', '.join(KINDS)}")
-    return TrailFilter(
-        None if site is None else SiteId.from_hex(site) if site.startswith("0x") else site_id_of(site),
-        None if lineage is None else parse_lineage(lineage),
-        round_number,
-        wanted,
-    )
-
-
 def parse_lineage(text: str) -> LineageId:
     """A lineage from its slug or its 0x id.
 
@@ -110,20 +70,19 @@ def parse_lineage(text: str) -> LineageId:
     return LineageId.from_hex(text) if text.startswith("0x") else lineage_id_of(text)
 
 
-def trail(events: Iterable[LocatedEvent], wanted: TrailFilter, names: Names) -> Iterator[TrailRow]:
-    """The rows of the wanted events, in chain order."""
+def trail(events: Iterable[LocatedEvent], names: Names) -> Iterator[TrailRow]:
+    """The rows of events, in their order."""
     for located in events:
-        if wanted.passes(located):
-            event = located.event
-            site, lineage = getattr(event, "site_id", None), getattr(event, "lineage_id", None)
-            yield TrailRow(
-                located,
-                kind_of(event),
-                sentence_of(event, names),
-                None if site is None else names.label(site),
-                None if lineage is None else names.label(lineage),
-                getattr(event, "round", None),
-            )
+        event = located.event
+        site, lineage = getattr(event, "site_id", None), getattr(event, "lineage_id", None)
+        yield TrailRow(
+            located,
+            kind_of(event),
+            sentence_of(event, names),
+            None if site is None else names.label(site),
+            None if lineage is None else names.label(lineage),
+            getattr(event, "round", None),
+        )
 
 
 def _json(value: object) -> JSONValue:

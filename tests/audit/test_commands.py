@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -95,6 +96,12 @@ def network_with(auditor: Auditor, ipfs_swarm: IPFSSwarm, folder: Path, **option
 
 
 @pytest.mark.slow
+def model_of_round(auditor: Auditor, number: int) -> str:
+    """The digest of a round's model, as the trail tells it."""
+    done = auditor.run("trail", "--kind", "round-finalized", "--round", str(number), "--json")
+    return json.loads(done.stdout)["event"]["model_digest"]
+
+
 @pytest.mark.chain
 @pytest.mark.ipfs
 def test_an_auditor_recomputes_the_rounds_of_a_real_network(
@@ -125,6 +132,19 @@ def test_an_auditor_recomputes_the_rounds_of_a_real_network(
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["site"], row["round"]) for row in rows] == [("site-1", 1), ("site-1", 2)]
     assert "round 2 of tests is final: 4 of 4 updates accepted" in auditor.run("trail", "--name", "tests").stdout
+
+    index = ["--index", str(tmp_path / "trail.sqlite")]
+    kept = [auditor.run("trail", *index, "--name", "tests", "--model", model_of_round(auditor, 1)).stdout for _ in "ab"]
+    assert kept[0] == kept[1]
+    assert ["is final" in line or "opened round 2" in line for line in kept[0].splitlines()[1:]] == [True, True]
+    for name in ("trail.csv", "trail.jsonl"):
+        done = auditor.run("export", *index, "--out", str(tmp_path / name), "--round", "2")
+        assert done.code == 0, done.stderr
+    with (tmp_path / "trail.csv").open(encoding="utf-8", newline="") as stream:
+        table = list(csv.DictReader(stream))
+    lines = [json.loads(line) for line in (tmp_path / "trail.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["tx"] for row in table] == [line["tx_hash"] for line in lines]
+    assert {line["round"] for line in lines} == {2}
 
     done = auditor.run("availability", "--ipfs", ipfs_swarm.here.rpc_url, "--read", "--name", "tests")
     assert done.code == 0, done.stdout + done.stderr

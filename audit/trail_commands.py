@@ -1,0 +1,189 @@
+"""``fedrx audit trail``, ``watch`` and ``export``: what happened, as far as it is asked for."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy import Engine
+
+from audit.connections import ChainOptions, connect_ledger
+from audit.index.database import open_database
+from audit.index.filling import fill
+from audit.index.searching import Search, parse_search, search
+from audit.names import Names, read_names
+from audit.options import (
+    RPCURL,
+    AsJSON,
+    CompareURL,
+    ConsentRoot,
+    DeploymentFile,
+    EventKind,
+    FinalityChoice,
+    IndexPlace,
+    LineageSlug,
+    ModelDigest,
+    NamesFile,
+    NameSlugs,
+    Newest,
+    RoundNumber,
+    Since,
+    SiteName,
+    TxOption,
+    Until,
+)
+from audit.tables import output, trail_csv, trail_line, trail_table
+from audit.trail import TrailRow, trail
+from gateways.data_folder import write_atomically
+from protocol.errors import ConfigError, LedgerUnavailableError
+from protocol.ledger_events import LocatedEvent
+from protocol.ports import Ledger
+
+_IN_MEMORY = "sqlite://"
+_REMEMBERED = 10_000
+"""Shown events that ``watch`` remembers: a chain that turns over below them is shown from its first block on."""
+
+
+def trail_command(
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    index: IndexPlace = None,
+    site: SiteName = None,
+    lineage: LineageSlug = None,
+    round_number: RoundNumber = None,
+    kind: EventKind = None,
+    model: ModelDigest = None,
+    consent_root: ConsentRoot = None,
+    tx: TxOption = None,
+    since: Since = None,
+    until: Until = None,
+    newest: Newest = None,
+    names: NamesFile = None,
+    name: NameSlugs = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Show what happened, in chain order, in plain sentences."""
+    wanted = parse_search(site, lineage, round_number, kind, model, consent_root, tx, since, until, newest)
+    labels = _labels(names, name, site, lineage)
+    with _filled(ChainOptions(deployment, rpc, compare_rpc, finality), index) as (engine, number, _ledger):
+        rows = trail(search(engine, number, wanted), labels)
+        if as_json:
+            for row in rows:
+                typer.echo(_json_line(row))
+        else:
+            output().print(trail_table(rows))
+
+
+def export_command(
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    out: Annotated[Path, typer.Option("--out", "-o", help="FILE.csv for a spreadsheet, FILE.jsonl for a program.")],
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    index: IndexPlace = None,
+    site: SiteName = None,
+    lineage: LineageSlug = None,
+    round_number: RoundNumber = None,
+    kind: EventKind = None,
+    model: ModelDigest = None,
+    consent_root: ConsentRoot = None,
+    tx: TxOption = None,
+    since: Since = None,
+    until: Until = None,
+    names: NamesFile = None,
+    name: NameSlugs = None,
+) -> None:
+    """Write the trail to a file: CSV or JSON lines, by the file's ending."""
+    if out.suffix not in {".csv", ".jsonl"}:
+        raise ConfigError(f"{out.name} ends in neither .csv nor .jsonl", hint="the ending says how it is written")
+    wanted = parse_search(site, lineage, round_number, kind, model, consent_root, tx, since, until, None)
+    labels = _labels(names, name, site, lineage)
+    with _filled(ChainOptions(deployment, rpc, compare_rpc, finality), index) as (engine, number, _ledger):
+        rows = list(trail(search(engine, number, wanted), labels))
+    if out.suffix == ".csv":
+        stream = StringIO(newline="")
+        csv.writer(stream).writerows(trail_csv(rows))
+        text = stream.getvalue()
+    else:
+        text = "".join(f"{_json_line(row)}\n" for row in rows)
+    write_atomically(out, text.encode("utf-8"))
+    typer.echo(f"{len(rows)} events in {out}")
+
+
+def watch_command(
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    index: IndexPlace = None,
+    site: SiteName = None,
+    lineage: LineageSlug = None,
+    kind: EventKind = None,
+    names: NamesFile = None,
+    name: NameSlugs = None,
+    poll_seconds: Annotated[float, typer.Option("--poll-seconds", min=0.1, help="How often to look.")] = 2.0,
+    as_json: AsJSON = False,
+) -> None:
+    """Show what happens from now on, until Ctrl-C."""
+    wanted = parse_search(site, lineage, None, kind, None, None, None, None, None, None)
+    labels = _labels(names, name, site, lineage)
+    with _filled(ChainOptions(deployment, rpc, compare_rpc, finality), index) as (engine, number, ledger):
+        shown = deque(search(engine, number, wanted), maxlen=_REMEMBERED)
+        while True:
+            time.sleep(poll_seconds)
+            for row in trail(_news(engine, number, ledger, wanted, shown), labels):
+                typer.echo(_json_line(row) if as_json else trail_line(row))
+
+
+def _news(
+    engine: Engine, number: int, ledger: Ledger, wanted: Search, shown: deque[LocatedEvent]
+) -> Iterator[LocatedEvent]:
+    """Events since the last look; what left the chain is called back first."""
+    try:
+        fill(engine, ledger)
+    except LedgerUnavailableError as error:
+        typer.echo(str(error), err=True)
+        return
+    void = 0
+    while shown and ledger.block_hash(shown[-1].position.block_number) != shown[-1].position.block_hash:
+        shown.pop()
+        void += 1
+    if void:
+        typer.echo(f"the chain reorganised: the last {void} events shown are void", err=True)
+    for located in search(engine, number, wanted.later_than(shown[-1].position if shown else None)):
+        shown.append(located)
+        yield located
+
+
+@contextmanager
+def _filled(chain: ChainOptions, index: str | None) -> Iterator[tuple[Engine, int, Ledger]]:
+    """An index in step with the chain: the one that was named, or one in memory that ends with the command."""
+    ledger = connect_ledger(chain)
+    engine = open_database(_IN_MEMORY if index is None else index)
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("blocks", total=None)
+            number = fill(engine, ledger, lambda block, head: progress.update(task, completed=block, total=head))
+        yield engine, number, ledger
+    finally:
+        engine.dispose()
+
+
+def _labels(names: Path | None, slugs: Iterable[str] | None, *asked: str | None) -> Names:
+    return read_names(names, [*(slugs or ()), *(slug for slug in asked if slug)])
+
+
+def _json_line(row: TrailRow) -> str:
+    return json.dumps(row.as_json(), ensure_ascii=False)
