@@ -40,6 +40,7 @@ from audit.options import (
 from audit.pieces import FetchLimits
 from audit.replay import ReplayOptions, Step, replay
 from audit.report import replay_json, replay_lines, troubles
+from audit.show_command import show_command
 from audit.site_command import site_command
 from audit.tables import availability_json, availability_table, output
 from audit.trail import parse_lineage
@@ -54,6 +55,7 @@ from protocol.ports import Ledger
 logger = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, help="Inspect the trail, replay it, and see what is still there.")
 app.command("trail")(trail_command)
+app.command("show")(show_command)
 app.command("watch")(watch_command)
 app.command("export")(export_command)
 app.command("site")(site_command)

@@ -121,12 +121,13 @@ def _digest(digest: bytes) -> str:
 
 def _counts(codes: bytes) -> str:
     """How many updates were accepted, and why the others were not."""
-    refused = [_why(code) for code in codes if code != VerdictCode.ACCEPTED]
+    refused = [why_of(code) for code in codes if code != VerdictCode.ACCEPTED]
     accepted = f"{len(codes) - len(refused)} of {len(codes)} updates accepted"
     return f"{accepted} ({'; '.join(refused)})" if refused else accepted
 
 
-def _why(code: int) -> str:
+def why_of(code: int) -> str:
+    """What a verdict code means, for an operator."""
     try:
         return explain(VerdictCode(code)).why
     except ValueError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from audit.connections import ChainOptions, all_events, connect_ledger
 from audit.names import read_names
+from audit.options import RPCURL, AsJSON, CompareURL, DeploymentFile, FinalityChoice, NamesFile, NameSlugs
 from audit.site_proof import check_site_proof
 from protocol.errors import AuditError, ConfigError
 from protocol.sample_proof import parse_sample_proof
@@ -19,19 +20,15 @@ MAX_PROOF_BYTES = 256 << 20
 
 
 def site_command(
-    deployment: Annotated[Path, typer.Option("--deployment", help="The consortium's deployment file.")],
-    rpc: Annotated[str, typer.Option("--rpc", help="RPC endpoint of the chain.")],
+    deployment: DeploymentFile,
+    rpc: RPCURL,
     proof: Annotated[Path, typer.Option("--proof", help="What fedrx node prove sample wrote.")],
     audit_key: Annotated[Path, typer.Option("--audit-key", help="What fedrx node prove audit-key wrote.")],
-    compare_rpc: Annotated[
-        str | None, typer.Option("--compare-rpc", help="A second endpoint that must tell the same chain.")
-    ] = None,
-    finality: Annotated[
-        Literal["latest", "finalized"], typer.Option("--finality", help="latest where a block is final at once.")
-    ] = "latest",
-    names: Annotated[Path | None, typer.Option("--names", help="TOML directory of slugs and ids.")] = None,
-    name: Annotated[list[str] | None, typer.Option("--name", help="A slug to show instead of its id.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")] = False,
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    names: NamesFile = None,
+    name: NameSlugs = None,
+    as_json: AsJSON = False,
 ) -> None:
     """Check a site's proof that a sample was, or was not, in an update, and under which consent receipt."""
     shown_by_site = parse_sample_proof(_read(proof))

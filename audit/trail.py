@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from audit.names import Names
 from audit.sentences import moment, sentence_of
 from protocol.canonical_json import JSONValue
-from protocol.identifiers import CID, LineageId, lineage_id_of
+from protocol.identifiers import CID, LineageId, SiteId, lineage_id_of, site_id_of
 from protocol.ledger_events import LedgerEvent, LocatedEvent
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -68,6 +68,15 @@ def parse_lineage(text: str) -> LineageId:
         MalformedError: 0x and something that is no id.
     """
     return LineageId.from_hex(text) if text.startswith("0x") else lineage_id_of(text)
+
+
+def parse_site(text: str) -> SiteId:
+    """A site from its slug or its 0x id.
+
+    Raises:
+        MalformedError: 0x and something that is no id.
+    """
+    return SiteId.from_hex(text) if text.startswith("0x") else site_id_of(text)
 
 
 def trail(events: Iterable[LocatedEvent], names: Names) -> Iterator[TrailRow]:

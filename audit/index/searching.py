@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, or_
 
 from audit.index.event_codec import parse_event
 from audit.index.tables import EventRow, block_and_log, place_of
-from audit.trail import KINDS, parse_lineage
+from audit.trail import KINDS, parse_lineage, parse_site
 from gateways.sqlite_errors import translated
 from protocol.errors import ConfigError
-from protocol.identifiers import BlockHash, Digest, LineageId, SiteId, TxHash, site_id_of
+from protocol.identifiers import BlockHash, Digest, LineageId, SiteId, TxHash
 from protocol.ledger_events import LocatedEvent, Position
 
 _FETCH_ROWS = 1_000
@@ -69,7 +69,7 @@ def parse_search(
     for kind in sorted(wanted - set(KINDS)):
         raise ConfigError(f"{kind!r} is no kind of event", hint=f"one of: {', '.join(KINDS)}")
     return Search(
-        site_id=None if site is None else SiteId.from_hex(site) if site.startswith("0x") else site_id_of(site),
+        site_id=None if site is None else parse_site(site),
         lineage_id=None if lineage is None else parse_lineage(lineage),
         round_number=round_number,
         kinds=wanted,

@@ -146,6 +146,12 @@ def test_an_auditor_recomputes_the_rounds_of_a_real_network(
     assert [row["tx"] for row in table] == [line["tx_hash"] for line in lines]
     assert {line["round"] for line in lines} == {2}
 
+    done = auditor.run("show", "--round", "2", "--name", "tests")
+    assert done.code == 0, done.stderr
+    assert done.stdout.startswith("Round 2 of tests was opened by aggregator")
+    assert "round 1: model 0x" in auditor.run("show", "--model", model_of_round(auditor, 2)).stdout
+    assert auditor.run("show").code == 2
+
     done = auditor.run("availability", "--ipfs", ipfs_swarm.here.rpc_url, "--read", "--name", "tests")
     assert done.code == 0, done.stdout + done.stderr
     assert "global model, tests round 2" in done.stdout
