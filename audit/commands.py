@@ -38,6 +38,7 @@ from audit.options import (
     WorkFolder,
 )
 from audit.pieces import FetchLimits
+from audit.proof_commands import checkpoint_command, prove_command, verify_command
 from audit.replay import ReplayOptions, Step, replay
 from audit.report import replay_json, replay_lines, troubles
 from audit.show_command import show_command
@@ -59,6 +60,9 @@ app.command("show")(show_command)
 app.command("watch")(watch_command)
 app.command("export")(export_command)
 app.command("site")(site_command)
+app.command("checkpoint")(checkpoint_command)
+app.command("prove")(prove_command)
+app.command("verify")(verify_command)
 
 
 @app.command("replay")

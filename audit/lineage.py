@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol import ledger_events as ev
+from protocol.errors import ConfigError
 from protocol.history import History, LineageView, Registration, RoundView
 from protocol.identifiers import Digest, LineageId, SiteId
 from protocol.verdicts import VerdictCode
@@ -98,6 +99,19 @@ def of_site(
                 event = contribution.registration.event
                 if event.site_id == site_id and (consent_versions is None or event.consent_version in consent_versions):
                     yield view, contribution
+
+
+def lineage_named(history: History, named: LineageId | None) -> LineageId:
+    """The lineage that was named, or the only one.
+
+    Raises:
+        ConfigError: None was named and there is not exactly one.
+    """
+    if named is not None:
+        return named
+    if len(history.lineages) != 1:
+        raise ConfigError(f"the chain has {len(history.lineages)} lineages", hint="say which with --lineage")
+    return next(iter(history.lineages))
 
 
 def publications(history: History, root: Digest) -> tuple[ev.ConsentRootPublished, ...]:

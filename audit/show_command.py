@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import typer
 
 from audit.connections import ChainOptions, all_events, connect_ledger
-from audit.names import Names, read_names
+from audit.lineage import lineage_named
+from audit.names import read_names
 from audit.options import (
     RPCURL,
     CompareURL,
@@ -57,14 +56,7 @@ def show_command(
     elif site is not None:
         sentences = tell_site(history, parse_site(site), labels)
     else:
-        sentences = _rounds(history, round_number or 0, lineage, labels)
+        lineage_id = lineage_named(history, None if lineage is None else parse_lineage(lineage))
+        sentences = tell_round(history, RoundId(lineage_id, round_number or 0), labels)
     for sentence in sentences:
         typer.echo(sentence)
-
-
-def _rounds(history: History, number: int, lineage: str | None, labels: Names) -> Iterator[str]:
-    """The round of the lineage that was named, or of the only one."""
-    if lineage is None and len(history.lineages) != 1:
-        raise ConfigError(f"the chain has {len(history.lineages)} lineages", hint="say which with --lineage")
-    lineage_id = next(iter(history.lineages)) if lineage is None else parse_lineage(lineage)
-    return tell_round(history, RoundId(lineage_id, number), labels)

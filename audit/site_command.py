@@ -12,7 +12,8 @@ from audit.connections import ChainOptions, all_events, connect_ledger
 from audit.names import read_names
 from audit.options import RPCURL, AsJSON, CompareURL, DeploymentFile, FinalityChoice, NamesFile, NameSlugs
 from audit.site_proof import check_site_proof
-from protocol.errors import AuditError, ConfigError
+from audit.small_files import read_small
+from protocol.errors import AuditError
 from protocol.sample_proof import parse_sample_proof
 from protocol.site_audit_key import parse_site_audit_key
 
@@ -31,8 +32,8 @@ def site_command(
     as_json: AsJSON = False,
 ) -> None:
     """Check a site's proof that a sample was, or was not, in an update, and under which consent receipt."""
-    shown_by_site = parse_sample_proof(_read(proof))
-    key = parse_site_audit_key(_read(audit_key))
+    shown_by_site = parse_sample_proof(read_small(proof, MAX_PROOF_BYTES))
+    key = parse_site_audit_key(read_small(audit_key, MAX_PROOF_BYTES))
     labels = read_names(names, [*(name or ()), *(document.site for document in key.key_documents)])
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
     finding = check_site_proof(shown_by_site, key, all_events(ledger), ledger.identity, labels)
@@ -49,12 +50,3 @@ def site_command(
             f"the site's proof differs in {len(finding.differences)} points",
             hint="docs/auditing.md says what it means",
         )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_PROOF_BYTES:
-            raise ConfigError(f"{path} is over {MAX_PROOF_BYTES >> 20} MiB", hint="ask the site for the file again")
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})", hint="check the path") from error

@@ -152,6 +152,22 @@ def test_an_auditor_recomputes_the_rounds_of_a_real_network(
     assert "round 1: model 0x" in auditor.run("show", "--model", model_of_round(auditor, 2)).stdout
     assert auditor.run("show").code == 2
 
+    checkpoint = tmp_path / "checkpoint"
+    assert auditor.run("checkpoint", "--out", str(checkpoint)).code == 0
+    model = model_of_round(auditor, 2)
+    for asked in (["model", "--model", model], ["verdict", "--site", "site-1", "--round", "2"]):
+        proof = tmp_path / asked[0]
+        done = auditor.run("prove", *asked, "--out", str(proof), "--checkpoint", str(checkpoint))
+        assert done.code == 0, done.stderr
+        done = process("verify", str(proof), "--checkpoint", str(checkpoint), "--name", "tests", "--name", "site-1")
+        assert done.code == 0, done.stderr
+        expected = "round 2 of tests is final" if asked[0] == "model" else "of site site-1 in round 2 was accepted"
+        assert expected in done.stdout
+    proof.write_bytes(proof.read_bytes().replace(b'"transaction_index":0', b'"transaction_index":1', 1))
+    done = process("verify", str(proof), "--checkpoint", str(checkpoint))
+    assert (done.code, "at the step receipt" in done.stderr, done.stdout) == (11, True, "")
+    assert auditor.run("prove", "model", "--out", str(proof)).code == 2
+
     done = auditor.run("availability", "--ipfs", ipfs_swarm.here.rpc_url, "--read", "--name", "tests")
     assert done.code == 0, done.stdout + done.stderr
     assert "global model, tests round 2" in done.stdout

@@ -1,0 +1,80 @@
+"""Which events prove what an auditor asks to be proven."""
+
+from __future__ import annotations
+
+from audit.lineage import find_model, publications
+from protocol import ledger_events as ev
+from protocol.errors import ConfigError
+from protocol.history import History, RoundView
+from protocol.identifiers import Digest, RoundId, SiteId
+from protocol.ledger_events import LocatedEvent
+
+
+def of_update(history: History, round_id: RoundId, site_id: SiteId) -> tuple[LocatedEvent, ...]:
+    """That a site registered an update: its registration.
+
+    Raises:
+        ConfigError: It did not.
+    """
+    mine = _round(history, round_id).registration_of(site_id)
+    if mine is None:
+        raise ConfigError(
+            f"site {site_id} registered nothing in round {round_id.number}", hint="fedrx audit show --round"
+        )
+    return (LocatedEvent(mine.position, mine.event),)
+
+
+def of_verdict(history: History, round_id: RoundId, site_id: SiteId) -> tuple[LocatedEvent, ...]:
+    """What became of a site's update: its registration, whose index names the verdict's place, and the outcome.
+
+    Raises:
+        ConfigError: There is no such update, or no verdict yet.
+    """
+    return (*of_update(history, round_id, site_id), _outcome(_round(history, round_id)))
+
+
+def of_model(history: History, digest: Digest) -> tuple[LocatedEvent, ...]:
+    """That a model was made by the network: the outcome of each round from genesis on, and the genesis itself.
+
+    Raises:
+        ConfigError: The chain knows no such model.
+    """
+    models = find_model(history, digest)
+    if not models:
+        raise ConfigError(
+            f"no model on the chain has the digest {digest}", hint="give it whole, as trail --json shows it"
+        )
+    lineage = history.lineages[models[0].lineage_id]
+    made = [_outcome(model.view) for model in reversed(models) if model.view is not None]
+    return (LocatedEvent(lineage.created_at, lineage.created), *made)
+
+
+def of_consent_root(history: History, root: Digest) -> tuple[LocatedEvent, ...]:
+    """That a site published a consent root, and every withdrawal that made it void.
+
+    Raises:
+        ConfigError: The chain knows no such root.
+    """
+    found: list[LocatedEvent] = []
+    for event in publications(history, root):
+        consent = history.consents[event.site_id]
+        found.append(LocatedEvent(consent.roots[event.version][1], event))
+        found += [LocatedEvent(at, said) for said, at in consent.withdrawals if said.min_version > event.version]
+    if not found:
+        raise ConfigError(f"no consent root {root} is on the chain", hint="give it whole, as trail --json shows it")
+    return tuple(found)
+
+
+def _round(history: History, round_id: RoundId) -> RoundView:
+    try:
+        return history.round(round_id)
+    except KeyError as error:
+        raise ConfigError(
+            f"the chain knows no round {round_id.number}", hint="fedrx audit trail --kind round-opened"
+        ) from error
+
+
+def _outcome(view: RoundView) -> LocatedEvent:
+    if view.outcome is None or view.outcome_at is None or isinstance(view.outcome, ev.RoundAborted):
+        raise ConfigError(f"round {view.opened.round} has no verdicts", hint="fedrx audit show --round tells why")
+    return LocatedEvent(view.outcome_at, view.outcome)
