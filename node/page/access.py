@@ -12,6 +12,7 @@ from fastapi import Request
 from jinja2 import Environment
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from node.page.forms import MAX_FIELDS_BYTES, Form, read_form
 from node.page.import_queue import ImportQueue
@@ -20,6 +21,7 @@ from node.page.page_pictures import PagePictures
 from node.page.parts import PageParts
 from node.page.screens import wants_fragment
 from node.page.sessions import Session, Sessions
+from node.page.try_pictures import TryPictures
 from node.page.users import Door
 from node.store.users import Role, StoredUser, add_act, user_of
 
@@ -43,6 +45,7 @@ class Office:
     """Of forms with files that are being received or looked at."""
     tries: threading.BoundedSemaphore
     """Of the model: each one waits for the worker."""
+    try_pictures: TryPictures
     secure: bool
     """Whether the page is served over TLS."""
 
@@ -50,6 +53,11 @@ class Office:
     def cookie(self) -> str:
         """The session's cookie; over TLS browsers bind the prefixed name to this host and path."""
         return "__Host-fedrx-session" if self.secure else "fedrx-session"
+
+    def let_in(self, user: StoredUser, response: Response) -> None:
+        """Begins a session of a user in the browser that gets this answer."""
+        token = self.sessions.begin(user.user_id, user.version, self.parts.now())
+        response.set_cookie(self.cookie, token, path="/", secure=self.secure, httponly=True, samesite="strict")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI, Request
@@ -19,10 +20,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from node.page import (
+    views_account,
     views_consent,
+    views_data,
     views_duplicates,
     views_entry,
     views_import,
+    views_kept_aside,
     views_review,
     views_rounds,
     views_sent,
@@ -33,8 +37,10 @@ from node.page.import_queue import ImportQueue
 from node.page.limits import ByteBudget, RateLimits
 from node.page.page_pictures import PagePictures
 from node.page.screens import go_to, make_templates, show, show_outside, wants_fragment
+from node.page.sentences import hint_sentence
 from node.page.sessions import Sessions
 from node.page.shield import Shield
+from node.page.try_pictures import TryPictures
 from node.page.users import Door
 from protocol.errors import (
     ConfigError,
@@ -57,12 +63,18 @@ _FORMS_IN_FLIGHT = 2
 """Of the largest; of small ones many more."""
 _TRIES_AT_ONCE = 2
 _SWEEP_SECONDS = 30.0
+_NO_ROUTE = frozenset({"Not Found", "Method Not Allowed"})
+"""What the framework says by itself."""
+_NOWHERE = "there is no screen at this address"
 _VIEWS = (
     views_entry,
+    views_account,
     views_import,
+    views_kept_aside,
     views_review,
     views_duplicates,
     views_consent,
+    views_data,
     views_rounds,
     views_sent,
     views_try,
@@ -81,11 +93,12 @@ def build_app(parts: PageParts, *, hosts: Collection[str], secure: bool) -> Fast
     """
     limits = RateLimits(time.monotonic)
     pictures = PagePictures(parts.store, parts.originals, parts.limits, time.monotonic)
+    try_pictures = TryPictures(time.monotonic)
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page-worker")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep(pictures))
+        sweeping = asyncio.create_task(_sweep(pictures, try_pictures))
         yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):
@@ -105,10 +118,13 @@ def build_app(parts: PageParts, *, hosts: Collection[str], secure: bool) -> Fast
         worker=worker,
         in_flight=ByteBudget(_FORMS_IN_FLIGHT * views_import.largest_form(parts.limits)),
         tries=threading.BoundedSemaphore(_TRIES_AT_ONCE),
+        try_pictures=try_pictures,
         secure=secure,
     )
     for views in _VIEWS:
         app.include_router(views.router)
+    # The letters of the printed consent: a machine without fonts of its own shows Bangla too.
+    app.mount("/static/fonts", StaticFiles(directory=str(resources.files("node.consent.print") / "fonts")))
     app.mount("/static", StaticFiles(directory=str(resources.files("node.page") / "static")))
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(FederationError, _on_federation_error)
@@ -116,10 +132,11 @@ def build_app(parts: PageParts, *, hosts: Collection[str], secure: bool) -> Fast
     return app
 
 
-async def _sweep(pictures: PagePictures) -> None:
+async def _sweep(*kept: PagePictures | TryPictures) -> None:
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
-        await run_in_threadpool(pictures.forget_old)
+        for pictures in kept:
+            await run_in_threadpool(pictures.forget_old)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -127,6 +144,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if status == 401 and not wants_fragment(request):
         return go_to("/login")
     detail = error.detail if isinstance(error, HTTPException) else ""
+    detail = _NOWHERE if detail in _NO_ROUTE else detail
     return await _trouble(request, status, f"{detail[:1].upper()}{detail[1:]}.", "")
 
 
@@ -136,7 +154,7 @@ async def _on_federation_error(request: Request, error: Exception) -> Response:
     hint = error.hint if isinstance(error, FederationError) else ""
     if status == 503:
         logger.warning("page.trouble", error=type(error).__name__)
-    return await _trouble(request, status, f"{what[:1].upper()}{what[1:]}.", f"{hint[:1].upper()}{hint[1:]}")
+    return await _trouble(request, status, f"{what[:1].upper()}{what[1:]}.", hint_sentence(hint))
 
 
 async def _trouble(request: Request, status: int, what: str, hint: str) -> Response:
@@ -145,5 +163,17 @@ async def _trouble(request: Request, status: int, what: str, hint: str) -> Respo
     visitor = await run_in_threadpool(visitor_of, request)
     if visitor is None:
         templates = request.app.state.office.templates
-        return show_outside(templates, "trouble.html", status=status, what=what, hint=hint)
-    return show(visitor, "trouble.html", status=status, what=what, hint=hint)
+        return show_outside(templates, "trouble.html", status=status, what=what, hint=hint, back="/")
+    return show(visitor, "trouble.html", status=status, what=what, hint=hint, back=_came_from(request))
+
+
+def _came_from(request: Request) -> str:
+    """The screen of ours with the form that was not taken, or the first one."""
+    try:
+        came = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    itself = request.method == "GET" and came.path == request.url.path
+    if itself or came.netloc != request.headers.get("host") or came.path.startswith("//"):
+        return "/"
+    return f"{came.path}?{came.query}" if came.query else came.path or "/"

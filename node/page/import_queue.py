@@ -84,13 +84,21 @@ class ImportQueue:
         self._opened: dict[bool, IntakeParts] = {}
         self._lock = threading.Lock()
 
-    def add(self, upload: Upload, patient: str, *, single_words: bool) -> None:
+    def add(
+        self,
+        upload: Upload,
+        patient: str,
+        *,
+        single_words: bool,
+        after: Callable[[FileReport], None] = lambda _report: None,
+    ) -> None:
         """Queues a file.
 
         Args:
             upload: The file.
             patient: The site's own identifier, checked.
             single_words: Whether the picture is one medicine word.
+            after: Called once it was imported or kept aside.
 
         Raises:
             ConfigError: Too much waits already.
@@ -104,7 +112,7 @@ class ImportQueue:
             self._jobs[number] = Job(number, upload.name or "upload", patient, stored)
             for old in [n for n, job in self._jobs.items() if job.state not in OPEN][:-_SHOWN]:
                 del self._jobs[old]
-        self._worker.submit(self._run, number, upload, single_words).add_done_callback(_log_fault)
+        self._worker.submit(self._run, number, upload, single_words, after).add_done_callback(_log_fault)
 
     def jobs(self) -> tuple[Job, ...]:
         """The uploads of this process, newest first, without those of patients who were erased."""
@@ -118,7 +126,7 @@ class ImportQueue:
                     del self._jobs[job.number]
         return tuple(sorted((job for job in jobs if job.number not in erased), key=lambda job: -job.number))
 
-    def _run(self, number: int, upload: Upload, single_words: bool) -> None:
+    def _run(self, number: int, upload: Upload, single_words: bool, after: Callable[[FileReport], None]) -> None:
         job = self._set(number, State.READING, "")
         state, says = State.FAILED, "the import ended unexpectedly: see the log of the page's process"
         try:
@@ -129,6 +137,7 @@ class ImportQueue:
                 (report,) = import_files(parts, [ImportItem(path, job.patient)], self._clock()).files
             state, says = _result(report)
             self._note_stored(number, job.patient)
+            after(report)
         except FederationError as error:
             says = str(error)
             logger.warning("page.import_failed", error=type(error).__name__)

@@ -5,21 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
-from learning.evaluation import score_of
-from node.page.plot import Point, Series, line_plot
+from node.page.accuracy import Accuracy, accuracy_of
 from node.rounds.records import Stage, is_approved, record_of
 from node.status import status_of
 from protocol.round import RoundState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from node.page.chain_view import Seen
     from node.page.parts import PageParts
-    from node.rounds.global_models import ModelRecord
-    from node.rounds.records import RoundRecord
     from node.status import RoundLine
     from protocol.history import History, LineageView, RoundView
     from protocol.identifiers import LineageId
@@ -47,6 +40,8 @@ class RunningRound:
     steps: tuple[Step, ...]
     sentence: str
     """How this site stands in it."""
+    percent: int | None
+    """Of the training, while it runs here."""
     asks: bool
     """Whether it waits for a person's yes."""
 
@@ -62,9 +57,7 @@ class LineageScreen:
     running: RunningRound | None
     earlier: tuple[RoundLine, ...]
     """Rounds that ended, newest first."""
-    plot: Markup
-    records: tuple[ModelRecord, ...]
-    """Oldest first."""
+    accuracy: Accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,14 @@ def rounds_screen(parts: PageParts) -> RoundsScreen:
             lineages = tuple(_lineage(parts, lineage_id, None, seen, "", ()) for lineage_id in parts.lineages)
             return RoundsScreen("", "", lineages, seen.trouble, paused)
         found = status_of(
-            parts.site_id, dict(parts.lineages), seen.history, seen.now, parts.journal, parts.models, rounds=_ROUNDS
+            parts.site_id,
+            dict(parts.lineages),
+            seen.history,
+            seen.now,
+            parts.journal,
+            parts.models,
+            rounds=_ROUNDS,
+            clock=parts.clock,
         )
         lineages = tuple(
             _lineage(parts, lineage_id, seen.history, seen, model, found.rounds)
@@ -109,23 +109,6 @@ def waits_for_yes(parts: PageParts, history: History, view: RoundView, now: int)
     return asks and selected and view.state(now) is RoundState.OPEN
 
 
-def accuracy_plot(records: Iterable[ModelRecord]) -> Markup:
-    """How many of the site's held-out words each global model, and the model in use before it, read right."""
-    scored = [record for record in records if record.total]
-    new = tuple(_point(record.round, record.correct, record.total) for record in scored)
-    kept = tuple(
-        _point(record.round, max(record.correct if record.adopted else 0, record.kept_correct), record.total)
-        for record in scored
-    )
-    title = "Share of this site's held-out words that each round's model read right"
-    return line_plot(title, (Series("Model in use here", "local", kept), Series("New global model", "global", new)))
-
-
-def _point(number: int, correct: int, total: int) -> Point:
-    score = score_of(correct, total)
-    return Point(number, score.accuracy, score.low, score.high)
-
-
 def _lineage(
     parts: PageParts,
     lineage_id: LineageId,
@@ -134,7 +117,7 @@ def _lineage(
     model: str,
     rounds: tuple[RoundLine, ...],
 ) -> LineageScreen:
-    slug, records = parts.lineages[lineage_id], tuple(parts.models.records(lineage_id))
+    slug = parts.lineages[lineage_id]
     lineage = None if history is None else history.lineages.get(lineage_id)
     mine = tuple(line for line in rounds if line.lineage == slug)
     running = None
@@ -146,8 +129,7 @@ def _lineage(
         model=model.removeprefix(f"{slug}: "),
         running=running,
         earlier=mine if running is None else mine[1:],
-        plot=accuracy_plot(records),
-        records=records,
+        accuracy=accuracy_of(parts.journal, parts.models, lineage_id),
     )
 
 
@@ -157,23 +139,27 @@ def _running(
     view = lineage.live_round()
     if view is None:
         return None
+    percent = newest.training.percent if newest.training else None
     return RunningRound(
         round=view.opened.round,
         deadline=view.opened.deadline,
-        steps=_steps(parts, view, record_of(parts.journal, view.round_id), now),
+        steps=_steps(parts, view, percent, now),
         sentence=newest.sentence,
+        percent=percent,
         asks=waits_for_yes(parts, history, view, now),
     )
 
 
-def _steps(parts: PageParts, view: RoundView, record: RoundRecord, now: int) -> tuple[Step, ...]:
-    mine = view.registration_of(parts.site_id)
-    words = "" if record.sealed is None else f"{record.sealed.num_examples} words"
+def _steps(parts: PageParts, view: RoundView, percent: int | None, now: int) -> tuple[Step, ...]:
+    record, mine = record_of(parts.journal, view.round_id), view.registration_of(parts.site_id)
+    trained = "" if percent is None else f"{percent} %"
+    if record.sealed is not None:
+        trained = f"{record.sealed.num_examples} words"
     sites = f"{len(view.registrations)} of {view.selected_count} sites"
     closed = view.state(now) is not RoundState.OPEN
     return (
         Step("Opened", "by an aggregator", done=True),
-        Step("Trained here", words, done=mine is not None or record.stage in _MADE),
+        Step("Trained here", trained, done=mine is not None or record.stage in _MADE),
         Step("Registered", sites, done=mine is not None),
         Step("Sealed update delivered", "on IPFS", done=record.stage is Stage.PINNED),
         Step("Closed", "no more updates", done=closed),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
 
     from node.page.access import Visitor
 
+_BEGINNING = re.compile(r"(?:^|[.:!?] )[a-z]")
+_LONG_LINE = 80
+"""Characters."""
+_NEW_LINE = "\n"
 _NAVIGATION: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("/import", "Import", frozenset({Role.OPERATOR, Role.REVIEWER})),
     ("/pages", "Review", frozenset({Role.REVIEWER})),
     ("/duplicates", "Duplicates", frozenset({Role.REVIEWER})),
     ("/consent", "Consent", frozenset({Role.CONSENT_OFFICER})),
+    ("/data", "Our data", frozenset({Role.OPERATOR, Role.REVIEWER})),
     ("/rounds", "Rounds", frozenset(Role)),
     ("/sent", "What left", frozenset(Role)),
     ("/try", "Try the model", frozenset({Role.REVIEWER})),
@@ -40,6 +46,7 @@ def make_templates(site: str) -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "day": day, "moment": moment, "size": size, "percent": percent, "count": count, "hex": bytes.hex,
+        "sentences": sentences, "flowing": flowing,
     }  # fmt: skip
     environment.globals["site"] = site
     return environment
@@ -76,6 +83,11 @@ def day(timestamp: int) -> str:
     return f"{_local(timestamp):%d %b %Y}"
 
 
+def iso_day(timestamp: int) -> str:
+    """A day as a browser's date field takes it, where the page's machine is."""
+    return f"{_local(timestamp):%Y-%m-%d}"
+
+
 def moment(timestamp: int) -> str:
     """A day and a time, where the page's machine is."""
     return f"{_local(timestamp):%d %b %Y, %H:%M}"
@@ -96,6 +108,23 @@ def percent(share: float) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """A number with its noun."""
     return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
+
+
+def sentences(text: str) -> str:
+    """What a machine wrote as clauses, with capitals and a full stop."""
+    found = _BEGINNING.sub(lambda match: match[0].upper(), text.strip())
+    return found if not found or found.endswith((".", "!", "?")) else f"{found}."
+
+
+def flowing(text: str) -> str:
+    """A text that was broken at a line's length, without those breaks: a screen has its own.
+
+    Only a long line runs on, and never into a list's next item: titles stay alone.
+    """
+    lines = text.split("\n")
+    runs_on = [len(line) > _LONG_LINE and below and not below.startswith("- ")
+               for line, below in zip(lines, [*lines[1:], ""], strict=True)]  # fmt: skip
+    return "".join(f"{line.strip()}{' ' if on else _NEW_LINE}" for line, on in zip(lines, runs_on, strict=True)).strip()
 
 
 def _local(timestamp: int) -> datetime:

@@ -66,6 +66,36 @@ _SENT = {
 }
 _OTHER = SentSentence("", "Digests only; the details below say which.", "Public on the network's chain, for good.")
 
+_ACTS = {
+    "import": "imported a file",
+    "retry": "tried a file again that was kept aside",
+    "drop": "dropped a file that was kept aside",
+    "accept": "accepted a word as it was read",
+    "fix": "corrected a word",
+    "reject": "rejected a word",
+    "same": "said that two pages are one",
+    "different": "said that two pages are different",
+    "enrol": "gave a patient's telephone a code",
+    "consent": "recorded a consent",
+    "withdraw": "recorded a withdrawal",
+    "erase": "erased a patient",
+    "participate": "said yes to a round",
+    "try": "tried the model on a page",
+    "password": "changed their own password",
+}
+
+
+def act_sentence(kind: str) -> str:
+    """What a user did, in words."""
+    return _ACTS.get(kind, kind)
+
+
+def hint_sentence(hint: str) -> str:
+    """A hint for somebody in a browser, who has no options of commands; commands are for the operator."""
+    if "fedrx " in hint:
+        return f"For the operator of this site: {hint}."
+    return "" if not hint or "--" in hint else f"{hint[:1].upper()}{hint[1:]}."
+
 
 def flag_sentence(flag: str) -> str:
     """A flag of a proposal in words."""

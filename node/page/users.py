@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from node.consent.second_factor import DIGITS, CodeTaken
 from node.store.second_factor import take_staff_code
-from node.store.users import StoredUser, find_user, note_password, note_refusal
+from node.store.users import StoredUser, find_user, note_password, note_refusal, set_password
 from protocol.errors import ConfigError, ConsentError
 
 if TYPE_CHECKING:
@@ -60,11 +60,13 @@ class Door:
 
     Args:
         store: The site's local store.
-        cost: Of the hash that is computed for a name that nobody has, so that names cannot be told by time.
+        cost: Of new passwords, and of the hash that is computed for a name that nobody has, so that names cannot be
+            told by time.
     """
 
     def __init__(self, store: LocalStore, cost: Argon2Cost) -> None:
         self._store = store
+        self._cost = cost
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._nobody = hash_password(os.urandom(16).hex(), "", cost)
 
@@ -101,6 +103,34 @@ class Door:
             except ConsentError:
                 return None
             return known if isinstance(tried, CodeTaken) else None
+
+    def change_password(self, name: str, old: str, code: str, new: str, now: int) -> StoredUser | None:
+        """Gives a user another password; None as at the log-in, with the same counting. Their sessions end.
+
+        Args:
+            name: Of the user who is logged in.
+            old: The password until now, as typed.
+            code: As typed; one that the user did not log in with.
+            new: As typed.
+            now: Seconds since 1970.
+
+        Raises:
+            ConfigError: The new password is the old one or easily guessed; no code was taken.
+        """
+        if new == old:
+            raise ConfigError("the new password is the old one", hint="choose another")
+        with self._turns:
+            hashed = hash_password(new, name, self._cost)
+        user = self.log_in(name, old, code, now)
+        if user is None:
+            return None
+        with self._store.write() as transaction:
+            known = find_user(transaction, name)
+            # A user who was disabled or reset meanwhile stays so.
+            if known is None or known.version != user.version:
+                return None
+            set_password(transaction, name, hashed)
+            return find_user(transaction, name)
 
     def _verify(self, password: str, phc: str) -> bool:
         with self._turns:

@@ -1,4 +1,4 @@
-"""The consent desk in a browser: who agreed, record, withdraw, ask again, enrol a telephone."""
+"""The consent desk in a browser: who agreed, record, withdraw, erase, ask again, enrol a telephone."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from node.consent.desk import pending_withdrawals
-from node.consent.due import due
+from node.consent.due import Why, due
 from node.consent.grant import MAX_FORM_BYTES
 from node.consent.notice import shipped_languages, shipped_notice
 from node.consent.second_factor import enrolment_uri
 from node.consent.traces import Trace, traces_of
+from node.data.proposal import nfc
 from node.page.access import Submission, Visitor, submission, visitor
-from node.page.consent_form import grant_of
-from node.page.screens import go_to, show
+from node.page.consent_form import WAIVER, grant_of
+from node.page.screens import go_to, iso_day, show
 from node.page.store_view import KnownPatient, patients
 from node.store.local_store import check_patient
 from node.store.receipts import StoredReceipt
@@ -28,6 +29,7 @@ from node.store.second_factor import enrol_patient
 from node.store.users import Role
 from protocol.consent_factor import PatientCode, StaffCodeAndForm
 from protocol.consent_receipt import DAY_SECONDS, DUO_PURPOSES, RELATIONS, ByGuardian, ByWaiver
+from protocol.errors import ConfigError
 
 router = APIRouter()
 
@@ -35,6 +37,11 @@ Officer = Annotated[Visitor, Depends(visitor(Role.CONSENT_OFFICER))]
 Officers = Annotated[Submission, Depends(submission(Role.CONSENT_OFFICER))]
 _DUE_DAYS = 30
 _QR_SCALE = 6
+_WHY = {
+    Why.EXPIRED: "the consent ended on",
+    Why.EXPIRES_SOON: "the consent ends on",
+    Why.OTHER_PURPOSE: "the consent does not cover what the network learns for",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,20 @@ def desk(visitor: Officer) -> Response:
     receipts = parts.consent.receipts()
     with parts.store.read() as transaction:
         known = patients(transaction)
-    lines = sorted((_line(patient, receipts, now) for patient in known), key=lambda line: (line.until > 0, line.until))
+    lines = sorted(
+        (_line(patient, receipts, now) for patient in known),
+        key=lambda line: (line.until > 0, line.withdrew, line.until),
+    )
     asked_again = due(receipts, parts.settings.consent.purpose, now, now + _DUE_DAYS * DAY_SECONDS)
-    return show(visitor, "consent.html", lines=lines, due=asked_again, waiting=len(pending_withdrawals(parts.store)))
+    return show(
+        visitor,
+        "consent.html",
+        lines=lines,
+        due=asked_again,
+        why=_WHY,
+        ids={line.patient.patient: line.patient.patient_id for line in lines},
+        waiting=len(pending_withdrawals(parts.store)),
+    )
 
 
 @router.get("/consent/new")
@@ -86,6 +104,8 @@ def new(visitor: Officer, patient: str = "", language: str = "") -> Response:
         purposes=DUO_PURPOSES,
         purpose=settings.purpose,
         relations=RELATIONS,
+        waiver=WAIVER,
+        today=iso_day(parts.now()),
         days=settings.validity_days,
         required=settings.second_factor == "required",
         can_witness=parts.has_witness(visitor.user.name),
@@ -102,7 +122,8 @@ def grant(
     found = submitted.visitor
     parts = found.parts
     parts.require_witness(found.user.name)
-    signed = parts.consent.grant(grant_of(submitted.form, found.user.name, parts.settings.consent), parts.now())
+    now = parts.now()
+    signed = parts.consent.grant(grant_of(submitted.form, found.user.name, parts.settings.consent, now), now)
     patient = _row_of(found, signed.receipt.patient)
     found.note("consent", patient.patient_id)
     return go_to(f"/consent/patients/{patient.patient_id.hex()}")
@@ -122,6 +143,21 @@ def withdraw(submitted: Officers, patient_id: str) -> Response:
     withdrawn = found.parts.consent.withdraw(known.patient, found.parts.now())
     found.note("withdraw", known.patient_id)
     return _patient_screen(found, known, withdrawn=withdrawn)
+
+
+@router.post("/consent/patients/{patient_id}/erase")
+def erase(submitted: Officers, patient_id: str) -> Response:
+    """Forgets a patient for good, once their identifier was typed."""
+    found = submitted.visitor
+    known = _known(found, patient_id)
+    if nfc(submitted.form.text("confirm")) != known.patient:
+        raise ConfigError(
+            "what was typed is not this patient's identifier",
+            hint="nothing was erased; type it as it stands on their screen",
+        )
+    erasure = found.parts.erase(known.patient, found.parts.now())
+    found.note("erase", known.patient_id)
+    return show(found, "erased.html", erasure=erasure)
 
 
 @router.post("/consent/enrol")
@@ -170,14 +206,15 @@ def _receipt_line(stored: StoredReceipt, now: int) -> ReceiptLine:
         case ByGuardian(relation):
             giver = f"a guardian ({relation.replace('-', ' ')})"
         case ByWaiver(_, decided_on):
-            giver = f"an ethics committee, {decided_on.isoformat()}"
+            giver = f"nobody: an ethics committee waived it on {decided_on:%d %b %Y}"
         case _:
             giver = "the patient"
     match receipt.second_factor:
         case PatientCode():
             factor = "code of the patient's telephone"
         case StaffCodeAndForm(staff):
-            factor = f"signed form and code of {staff}"
+            paper = "committee's document" if receipt.given_by == "waiver" else "signed form"
+            factor = f"{paper} and code of {staff}"
         case _:
             factor = "witness alone"
     return ReceiptLine(stored, state, giver, factor)

@@ -12,16 +12,11 @@ from node.data.duplicate_desk import DuplicateDesk
 from node.page.access import Submission, Visitor, submission, visitor
 from node.page.screens import go_to, show
 from node.page.store_view import find_page
-from node.store.duplicates import PairKind
 from node.store.users import Role
 
 router = APIRouter()
 
 Reviewer = Annotated[Visitor, Depends(visitor(Role.REVIEWER))]
-_WHY = {
-    PairKind.NEAR: "These two pages look alike.",
-    PairKind.REISSUED: "One patient, one day, the same medicines: perhaps one prescription, written twice.",
-}
 
 
 @router.get("/duplicates")
@@ -39,7 +34,7 @@ def duplicates(visitor: Reviewer) -> Response:
         visitor,
         "duplicates.html",
         shown=shown,
-        why=_WHY[shown.pair.kind],
+        why=f"{shown.why[0].upper()}{shown.why[1:]}.",
         whole=whole,
         ink=not whole and desk.picture(shown.pair) is not None,
         waiting=len(waiting),

@@ -15,6 +15,7 @@ from node.page.forms import MAX_FIELDS_BYTES, read_form
 from node.page.limits import LOG_IN, LOG_IN_AS
 from node.page.rounds_view import lineage_screens
 from node.page.screens import go_to, show, show_outside
+from node.page.views_kept_aside import kept_files
 from node.store.users import Role
 from protocol.consent_receipt import DAY_SECONDS
 
@@ -52,9 +53,8 @@ async def log_in(request: Request) -> Response:
     office.limits.give_back(LOG_IN, asker)
     office.limits.give_back(LOG_IN_AS, asker_as)
     logger.info("page.logged_in", user=user.user_id.hex()[:8])
-    token = office.sessions.begin(user.user_id, user.version, office.parts.now())
     response = go_to("/")
-    response.set_cookie(office.cookie, token, path="/", secure=office.secure, httponly=True, samesite="strict")
+    office.let_in(user, response)
     return response
 
 
@@ -81,6 +81,7 @@ def home(visitor: Annotated[Visitor, Depends(visitor())]) -> Response:
         pages=len({word.page_id for word in words}),
         in_force=len({item.patient_id for item in receipts if item.in_force(now)}),
         due=len(due(receipts, parts.settings.consent.purpose, now, now + _DUE_DAYS * DAY_SECONDS)),
+        kept_aside=len(kept_files(parts)) if visitor.has(Role.OPERATOR, Role.REVIEWER) else 0,
         lineages=lineage_screens(parts),
         roles=Role,
     )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from node.page.access import Office, Submission, Visitor, submission, visitor
 from node.page.import_queue import OPEN
 from node.page.screens import go_to, show
+from node.page.views_kept_aside import kept_files
 from node.store.local_store import check_patient
 from node.store.users import Role
 from prescriptions.load import LoadLimits
@@ -17,6 +18,7 @@ from protocol.errors import ConfigError
 
 router = APIRouter()
 
+Importer = Annotated[Visitor, Depends(visitor(Role.OPERATOR, Role.REVIEWER))]
 _FORM_BYTES = 1 << 20
 
 
@@ -31,16 +33,15 @@ def largest_upload(office: Office) -> int:
 
 
 @router.get("/import")
-def import_form(visitor: Annotated[Visitor, Depends(visitor(Role.OPERATOR, Role.REVIEWER))]) -> Response:
+def import_form(visitor: Importer) -> Response:
     """The form, and the newest uploads."""
-    jobs = visitor.office.imports.jobs()
-    return show(visitor, "import.html", jobs=jobs, open_states=OPEN, max_bytes=visitor.parts.limits.max_bytes)
+    return _screen(visitor, "import.html")
 
 
 @router.get("/import/jobs")
-def import_jobs(visitor: Annotated[Visitor, Depends(visitor(Role.OPERATOR, Role.REVIEWER))]) -> Response:
+def import_jobs(visitor: Importer) -> Response:
     """The part that page.js asks for again and again."""
-    return show(visitor, "import_jobs.html", jobs=visitor.office.imports.jobs(), open_states=OPEN)
+    return _screen(visitor, "import_jobs.html")
 
 
 @router.post("/import")
@@ -57,3 +58,15 @@ def import_files(
         found.office.imports.add(upload, patient, single_words=form.text("words") == "yes")
         found.note("import")
     return go_to("/import#uploads")
+
+
+def _screen(visitor: Visitor, template: str) -> Response:
+    return show(
+        visitor,
+        template,
+        jobs=visitor.office.imports.jobs(),
+        open_states=OPEN,
+        max_bytes=visitor.parts.limits.max_bytes,
+        kept_aside=len(kept_files(visitor.parts)),
+        reviewer=visitor.has(Role.REVIEWER),
+    )

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from node.page.access import Visitor, visitor
 from node.page.screens import day, show
-from node.page.sentences import sent_sentence
+from node.page.sentences import act_sentence, sent_sentence
 from node.sent import SentLog
 from node.store.users import Role, acts
 
@@ -35,4 +35,4 @@ def log(visitor: Annotated[Visitor, Depends(visitor(Role.OPERATOR))]) -> Respons
     """Who did what on this page, newest first."""
     with visitor.parts.store.read() as transaction:
         found = acts(transaction, _LINES)
-    return show(visitor, "log.html", acts=found, most=_LINES)
+    return show(visitor, "log.html", acts=found, most=_LINES, act_sentence=act_sentence)

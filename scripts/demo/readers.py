@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -102,4 +103,4 @@ def _site_features(backbone: EnglishG2, samples: Sequence[TrainableSample], cach
         computed = backbone.front_features([sample.crop for sample in fresh])
         known |= {sample.sample_id.hex(): features for sample, features in zip(fresh, computed, strict=True)}
         np.savez(cache, allow_pickle=False, **known)
-    return np.stack([known[sample.sample_id.hex()] for sample in samples])
+    return cast("Features", np.stack([known[sample.sample_id.hex()] for sample in samples]))

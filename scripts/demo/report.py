@@ -6,15 +6,16 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from audit.auditor_keys import KEYSTORE_NAME
 from gateways.chain_follower import ChainFollower
 from gateways.ledger.web3_ledger import Web3Ledger
 from learning.evaluation import Score
 from protocol import ledger_events as ev
 from protocol.deployment import parse_deployment
 from protocol.history import History, LineageView, RoundView
-from protocol.identifiers import SiteId, lineage_id_of, site_id_of
+from protocol.identifiers import SiteId, aggregator_id_of, lineage_id_of, site_id_of
 from scripts.demo import network as net
 from scripts.demo.pages import DemoData
 from scripts.demo.processes import CommandFailedError
@@ -100,8 +101,8 @@ class Watcher:
             if label is not None:
                 receipt = self.network.chain.rpc("eth_getTransactionReceipt", str(located.position.tx_hash))
                 gas[label].append(int(receipt["gasUsed"], 16))
-        with ThreadPoolExecutor(2) as pool:
-            sizes = [size for sent in pool.map(self._sealed_sizes, net.SITES) for size in sent]
+        # Sealed updates of one plan are padded to one length: any site's list tells it.
+        sizes = self._sealed_sizes(net.SITES[0])
         sealed = sum(sizes) // len(sizes) if sizes else 0
         return [
             Cost(label, len(used), sum(used) // len(used), sealed if label == _CALLS[ev.UpdateRegistered] else 0)
@@ -147,17 +148,36 @@ def last_screen(
     console.print(time_table(screen.spent))
     console.print(f"[bold green]{replay[-1]}[/bold green]", highlight=False)
     console.print(f"{data.note} The whole demo took {screen.seconds:.0f} s.", highlight=False)
-    console.print(further(_commands(watcher.network), kept=keep))
+    further(console, _commands(watcher.network), kept=keep)
 
 
 def _commands(network: net.DemoNetwork) -> list[tuple[str, str]]:
-    where = f"--deployment {network.deployment} --rpc {network.chain.url}"
+    names = network.folder / "names.toml"
+    write_names(names)
+    chain = f"--deployment {network.deployment} --rpc {network.chain.url} --names {names}"
     node = network.sites[net.SITES[0]].config
+    keys = f"--auditor-key {network.folder / 'auditor' / KEYSTORE_NAME} --passphrase-file {network.passphrase_file}"
+    ipfs = f"--ipfs {network.kubo.rpc_url}"
     fedrx = ".venv/bin/fedrx"
     return [
-        (f"{fedrx} audit trail {where}", "everything that happened, in plain sentences"),
-        (f"{fedrx} audit availability {where} --ipfs {network.kubo.rpc_url}", "every CID and who holds it"),
+        (f"{fedrx} audit trail {chain}", "everything that happened, in plain sentences"),
+        (f"{fedrx} audit show {chain} --round 2", "one round: who is in it, who was refused and why"),
+        (f"{fedrx} audit replay {chain} {ipfs} {keys}", "recompute every global model"),
+        (f"{fedrx} audit availability {chain} {ipfs} --read", "every CID, and whether it is there"),
         (f"{fedrx} node status -c {node}", "how a site stands and why"),
         (f"{fedrx} node sent -c {node}", "everything that left the site"),
         (f"{fedrx} node read PAGE.png -c {node}", "read a page with the global model"),
     ]
+
+
+def write_names(path: Path) -> None:
+    """The directory of the demo's slugs, as ``--names`` reads it."""
+    tables: dict[str, dict[str, str]] = {
+        "sites": {slug: str(site_id_of(slug)) for slug in (*net.SITES, net.HOSTILE)},
+        "aggregators": {net.AGGREGATOR: str(aggregator_id_of(net.AGGREGATOR))},
+        "lineages": {net.LINEAGE: str(lineage_id_of(net.LINEAGE))},
+    }
+    lines: list[str] = []
+    for table, entries in tables.items():
+        lines += [f"[{table}]", *(f'{slug} = "{identifier}"' for slug, identifier in entries.items())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

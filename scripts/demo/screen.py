@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
 
 from learning.evaluation import Score
@@ -106,7 +105,10 @@ def time_table(spent: dict[str, float]) -> Table:
     return table
 
 
-def further(commands: Sequence[tuple[str, str]], *, kept: bool) -> Panel:
-    """How to look further."""
-    head = "The network is still up; Ctrl-C ends it." if kept else "Run with KEEP=1 to leave the network up and try:"
-    return Panel("\n".join([head, "", *(f"[bold]{command}[/bold]\n    {what}" for command, what in commands)]))
+def further(console: Console, commands: Sequence[tuple[str, str]], *, kept: bool) -> None:
+    """How to look further: each command alone on its line, to be copied whole."""
+    head = "The network is still up; Ctrl-C ends it. Try:" if kept else "KEEP=1 leaves the network up, to try:"
+    console.print(f"\n{head}")
+    for command, what in commands:
+        console.print(f"\n# {what}", style="dim", highlight=False)
+        console.print(command, style="bold", highlight=False, soft_wrap=True)

@@ -1,122 +1,26 @@
-"""The site page in a real browser: a day at a clinic, from a photograph to a finished round.
-
-``SITE_PAGE_SHOTS=folder`` keeps screenshots of every screen, wide and as on a telephone.
-"""
+"""The site page in a real browser: a day at a clinic, from a photograph to a finished round."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import threading
+import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import cv2
-import numpy as np
-import pyotp
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from node.store.tables import WordStatus
-from tests.node.page.page_world import LINES, PASSWORD, PageWorld, draw_page
+from tests.end_to_end.clinic import NAMELESS, SMALL, Clinic, import_page, open_clinic, shoot
+from tests.node.page.page_world import LINES, draw_page, scanned
 
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-)  # fmt: skip
-WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
 SECONDS_A_WORD = 5.0
-NAMELESS = """() => [...document.querySelectorAll("input:not([type=hidden]), select, button, a, img")]
-  .filter((e) => !e.closest("[hidden], [aria-hidden]") && !(e.labels && e.labels.length))
-  .filter((e) => !e.textContent.trim() && !e.getAttribute("aria-label") && !e.hasAttribute("alt"))
-  .map((e) => e.outerHTML)"""
-SMALL = """() => [...document.querySelectorAll("button, .button, nav a, input:not([type=hidden]), select, summary")]
-  .filter((e) => e.offsetParent && !e.closest(".visually-hidden, .tick"))
-  .filter((e) => e.getBoundingClientRect().height < 43.5)
-  .map((e) => e.outerHTML)"""
-
-
-@dataclass
-class Clinic:
-    """A running page, a browser, and what the browser complained about."""
-
-    page: PageWorld
-    url: str
-    browser: Browser
-    complaints: list[str]
-
-    def log_in(self, name: str, *, narrow: bool = False) -> Page:
-        scheme = "dark" if narrow else "light"
-        context = self.browser.new_context(viewport=NARROW if narrow else WIDE, color_scheme=scheme)
-        tab = context.new_page()
-        tab.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
-        tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        tab.on("request", self._own)
-        tab.goto(f"{self.url}/login")
-        if name:
-            tab.get_by_label("Name").fill(name)
-            tab.get_by_label("Password").fill(PASSWORD)
-            tab.get_by_label("Code").fill(self.page.code(name))
-            tab.get_by_role("button", name="Log in").click()
-            expect(tab.get_by_role("heading", name="Today")).to_be_visible()
-        return tab
-
-    def _own(self, request: object) -> None:
-        host = urlsplit(request.url).netloc  # type: ignore[attr-defined]
-        if host != urlsplit(self.url).netloc:
-            self.complaints.append(f"asked {host}")
-
-
-@contextmanager
-def served(page: PageWorld) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(page.app, host="127.0.0.1", port=port, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Iterator[Clinic]:
-    # Which words are held out follows from random ids: with these shares no luck is needed.
-    page = PageWorld(tmp_path / "data", settings={"training": {"min_examples": 1, "held_out_percent": 40}})
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with served(page) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
-        yield Clinic(page, url, browser, [])
-        browser.close()
-
-
-def shoot(tab: Page, name: str) -> None:
-    """Keeps a screenshot where somebody wants to look; checks at any rate that nothing is wider than the screen."""
-    wider = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wider <= 0, f"{name} is {wider} pixels too wide"
-    folder = os.environ.get("SITE_PAGE_SHOTS")
-    if folder:
-        size = tab.viewport_size or WIDE
-        tab.screenshot(path=Path(folder) / f"{name}-{size['width']}.png", full_page=True)
-
-
-def import_page(tab: Page, clinic: Clinic, patient: str, name: str, content: bytes) -> None:
-    tab.get_by_role("link", name="Import").click()
-    tab.get_by_label("Patient").fill(patient)
-    tab.get_by_label("Pages").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
-    tab.get_by_role("button", name="Import").click()
-    expect(tab.get_by_text("imported", exact=True).first).to_be_visible(timeout=60_000)
+    with open_clinic(tmp_path / "data") as found:
+        yield found
 
 
 def review_with_the_keyboard(tab: Page, clinic: Clinic) -> float:
@@ -137,14 +41,6 @@ def review_with_the_keyboard(tab: Page, clinic: Clinic) -> float:
     return (time.monotonic() - began) / len(LINES)
 
 
-def scanned(png: bytes) -> pyotp.TOTP:
-    """What a telephone makes of a QR code."""
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    found = pyotp.parse_uri(cv2.QRCodeDetector().detectAndDecode(picture)[0])
-    assert isinstance(found, pyotp.TOTP)
-    return found
-
-
 def consent_with_a_code(tab: Page, clinic: Clinic, patient: str) -> None:
     tab.get_by_role("link", name="Consent", exact=True).click()
     tab.get_by_role("link", name="Record a consent").click()
@@ -160,7 +56,7 @@ def consent_with_a_code(tab: Page, clinic: Clinic, patient: str) -> None:
     tab.get_by_label("The text was shown or read").check()
     shoot(tab, "consent-new")
     tab.get_by_role("button", name="Sign as nurse-rahman").click()
-    expect(tab.get_by_text("in force")).to_be_visible()
+    expect(tab.get_by_text("in force", exact=True)).to_be_visible()
     expect(tab.get_by_text("code of the patient's telephone")).to_be_visible()
 
 
@@ -242,17 +138,18 @@ def test_every_screen_fits_a_telephone_and_can_be_walked_with_the_keyboard(clini
     world.settle()
     shoot(clinic.log_in("", narrow=True), "login")
     screens = {
-        "rashid": ("", "import", "pages", "duplicates", "rounds", "sent", "try"),
-        "nurse-rahman": ("", "consent", "consent/new", "rounds", "sent"),
+        "rashid": ("", "account", "import", "import/kept-aside", "pages", "duplicates", "rounds", "sent", "try"),
+        "nurse-rahman": ("", "consent", "consent/new", "consent/new?language=bn", "rounds", "sent"),
         "olga": ("", "import", "rounds", "sent", "log"),
     }
     for name, paths in screens.items():
         tab = clinic.log_in(name, narrow=True)
         if name == "rashid":
             import_page(tab, clinic, "P-100", "ward-7.png", draw_page())
+            import_page(tab, clinic, "P-100", "half-sent.png", draw_page()[:3000], becomes="kept aside")
         for path in paths:
             tab.goto(f"{clinic.url}/{path}")
-            shoot(tab, f"{name}-{path.replace('/', '-') or 'home'}")
+            shoot(tab, f"{name}-{re.sub('[^a-z]', '-', path) or 'home'}")
             assert tab.evaluate(NAMELESS) == [], path
             assert tab.evaluate(SMALL) == [], path
     tab = clinic.log_in("rashid", narrow=True)

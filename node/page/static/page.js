@@ -37,16 +37,28 @@ document.querySelectorAll("form[data-busy]").forEach((form) => form.addEventList
   setTimeout(() => { button.disabled = true; }, 0);
 }));
 
-/* Only the fields of the chosen proof are shown. */
-const proof = document.querySelector("[data-proof]");
-if (proof) {
-  const choose = () => {
-    const chosen = proof.querySelector("input[type=radio]:checked").value;
-    proof.querySelectorAll("[data-for]").forEach((field) => { field.hidden = field.dataset.for !== chosen; });
+/* Fields that belong to a choice: data-when names what must be chosen, such as "giver!=waiver proof=staff". */
+document.querySelectorAll("[data-choices]").forEach((form) => {
+  const stands = (test) => {
+    const [, name, not, value] = test.match(/^(\w+)(!?)=(.+)$/);
+    return (new FormData(form).get(name) === value) !== Boolean(not);
   };
-  proof.addEventListener("change", choose);
+  const show = () => form.querySelectorAll("[data-when]").forEach((part) => {
+    part.hidden = !part.dataset.when.split(" ").every(stands);
+    part.querySelectorAll("input").forEach((field) => { field.disabled = part.hidden; });
+  });
+  const choose = () => {
+    show();
+    const proofs = [...form.querySelectorAll("input[name=proof]:enabled")];
+    if (proofs.some((field) => field.checked)) return;
+    proofs[0].checked = true; // the chosen one belongs to another kind of giver
+    show();
+  };
+  form.querySelectorAll("[data-needed]").forEach((field) => { field.required = true; });
+  form.addEventListener("change", choose);
+  addEventListener("pageshow", choose); // a browser that comes back fills fields in by itself
   choose();
-}
+});
 
 /* Review: one current word, decided with one key. */
 const review = document.querySelector("[data-review-page]");
@@ -100,7 +112,7 @@ function startReview(root) {
     if (open !== undefined) { show(open); return; }
     counter.textContent = "no word waits";
     finished.hidden = false;
-    cards.forEach((card) => card.classList.remove("current"));
+    [...cards, ...cards.map(boxOf)].forEach((one) => one && one.classList.remove("current"));
     if (unsent.size === 0) finished.querySelector("[data-next]").focus();
   }
 

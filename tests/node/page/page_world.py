@@ -6,10 +6,12 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import cv2
 import httpx
 import numpy as np
 import pyotp
@@ -19,8 +21,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gateways.chain_follower import ChainFollower
 from node.consent.desk import witness_key
+from node.consent.erasure import erase_for_good
+from node.data.explanation import Explanation, SeenLetter, SeenSpelling
 from node.data.intake import IntakeParts
-from node.data.reading import MedicineReading
+from node.data.other_readings import OtherReading
+from node.data.reading import ExplainedReading, MedicineReading
 from node.page.app import build_app
 from node.page.chain_view import ChainView
 from node.page.parts import PageParts
@@ -133,15 +138,16 @@ class PageWorld:
                 keep_originals=False,
             )
 
-        def read(_name: str, _content: bytes, _as_word: bool) -> tuple[MedicineReading, ...]:
+        def read(_name: str, _content: bytes, _as_word: bool) -> tuple[ExplainedReading, ...]:
             names = tuple((name, 0.9 / (place + 1)) for place, name in enumerate(NAMES[:3]))
             known = MedicineReading(
                 1, 1, "Napa", 0.9, names, "Napa", "Nopa", (("Napa", 0.75),), "500 mg", "tablet", "", ()
             )
-            return (
-                known,
-                MedicineReading(1, 2, None, 0.3, names, "Fe?", "Fexo", (), "", "", "", ("readers-disagree",)),
+            other = OtherReading("pp-ocr", 3, "Fexo", 0.8, "Fexo")
+            unknown = MedicineReading(
+                1, 2, None, 0.3, names, "Fe?", "Fexo", (), "", "", "", ("readers-disagree",), (other,)
             )
+            return explained(known), explained(unknown)
 
         return PageParts(
             settings=world.node_settings(),
@@ -150,6 +156,7 @@ class PageWorld:
             store=clinic.store,
             journal=world.journal,
             originals=clinic.originals,
+            quarantine=clinic.quarantine,
             models=models,
             review=clinic.review,
             consent=clinic.desk,
@@ -157,11 +164,26 @@ class PageWorld:
             chain=ChainView(lambda: ChainFollower(world.ledger), _Ticks()),
             has_witness=lambda name: witness_key(name) in clinic.key_ring.names(),
             require_witness=lambda _name: None,
+            erase=partial(
+                erase_for_good,
+                clinic.desk,
+                originals=clinic.originals,
+                quarantine=clinic.quarantine,
+                features=self.folder / "features",
+            ),
             intake=intake,
+            lexicon=lambda: bundled_lexicon("drugsfda"),
             read=read,
             password_cost=CHEAP,
             clock=self.now,
         )
+
+
+def explained(reading: MedicineReading) -> ExplainedReading:
+    """A reading whose letters stand side by side on a grey crop."""
+    letters = tuple(SeenLetter(letter, 20.0 * at, 20.0 * at + 9, 0.9) for at, letter in enumerate(reading.text))
+    crop = np.full((40, 20 * len(letters)), 200, np.uint8)
+    return ExplainedReading(reading, Explanation(crop, SeenSpelling(reading.medicine or "", 0.9, letters), ()))
 
 
 class _Ticks:
@@ -185,6 +207,14 @@ def token_of(answer: httpx.Response) -> str:
 def post(client: TestClient, path: str, data: dict[str, Any] | None = None, **more: Any) -> httpx.Response:
     """Sends a form as a screen of ours would."""
     return client.post(path, data={"csrf": token_of(client.get("/")), **(data or {})}, **more)
+
+
+def scanned(png: bytes) -> pyotp.TOTP:
+    """What a telephone makes of an authenticator's QR code. OpenCV's other detector misses one in thirty."""
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    found = pyotp.parse_uri(cv2.QRCodeDetectorAruco().detectAndDecode(picture)[0])
+    assert isinstance(found, pyotp.TOTP)
+    return found
 
 
 def pixels_of(content: bytes) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,8 @@ def routes(page: PageWorld, method: str) -> list[str]:
         if nested:
             waiting += nested
         if isinstance(route, APIRoute | Route) and method in (route.methods or set()):
-            found.append(route.path.replace("{page_id}", ID).replace("{word_id}", ID).replace("{patient_id}", ID))
-    return sorted({path.replace("{pair_id}", ID) for path in found})
+            found.append(re.sub(r"\{[a-z]+_id\}", ID, route.path))
+    return sorted(set(found))
 
 
 def log_in(client: TestClient, page: PageWorld, name: str, **changes: str) -> int:
@@ -70,9 +71,20 @@ def test_every_form_needs_the_token_of_its_session(page):
 
 
 SCREENS = {
-    "olga": {"/", "/import", "/rounds", "/sent", "/log"},
-    "rashid": {"/", "/import", "/pages", "/duplicates", "/rounds", "/sent", "/try"},
-    "nurse-rahman": {"/", "/consent", "/consent/new", "/rounds", "/sent"},
+    "olga": {"/", "/account", "/import", "/import/kept-aside", "/data", "/rounds", "/sent", "/log"},
+    "rashid": {
+        "/",
+        "/account",
+        "/import",
+        "/import/kept-aside",
+        "/pages",
+        "/duplicates",
+        "/data",
+        "/rounds",
+        "/sent",
+        "/try",
+    },
+    "nurse-rahman": {"/", "/account", "/consent", "/consent/new", "/rounds", "/sent"},
 }
 
 
@@ -209,7 +221,8 @@ def test_every_answer_carries_a_strict_policy(page, path):
     headers = page.client().get(path).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
-    assert {policy[kind] for kind in ("script-src", "style-src", "img-src", "connect-src", "form-action")} == {"'self'"}
+    kinds = ("script-src", "style-src", "img-src", "font-src", "connect-src", "form-action")
+    assert {policy[kind] for kind in kinds} == {"'self'"}
     assert policy["frame-ancestors"] == "'none'"
     assert headers["x-content-type-options"] == "nosniff"
     assert "no-store" in headers["cache-control"]

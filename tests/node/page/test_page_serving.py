@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import httpx
 import pyotp
 import pytest
@@ -26,7 +26,7 @@ from protocol.errors import ConfigError
 from tests.architecture.tree import ROOT
 from tests.node.data.test_data_commands import Shell
 from tests.node.data_builders import NOW
-from tests.node.page.page_world import PASSWORD, draw_page
+from tests.node.page.page_world import PASSWORD, draw_page, scanned
 
 
 @pytest.fixture
@@ -113,9 +113,7 @@ def add_user(shell: Shell, name: str, *roles: str, command: str = "add") -> pyot
     password.write_text(PASSWORD)
     named = [word for role in roles for word in ("--role", role)]
     shell.run("user", command, name, *named, "--password-file", str(password), "--png", str(picture))
-    found = pyotp.parse_uri(cv2.QRCodeDetector().detectAndDecode(cv2.imread(str(picture)))[0])
-    assert isinstance(found, pyotp.TOTP)
-    return found
+    return scanned(picture.read_bytes())
 
 
 def test_users_are_added_listed_disabled_and_reset(shell):
@@ -145,57 +143,60 @@ def test_a_user_keeps_the_authenticator_that_the_consent_desk_gave_them(shell, t
     assert "▄" not in shown.stdout
 
 
-def test_the_page_of_a_site_is_served_over_tls_to_a_named_user(shell):
-    """The command as an operator runs it, in a process of its own."""
-    made = shell.run("page", "--make-certificate").stdout
-    pem = shell.folder / "data" / CERTIFICATE_FILE
-    assert fingerprint(pem.read_bytes()) in made.replace("\n", "")
-    telephone = add_user(shell, "olga", "operator")
+@contextmanager
+def page_process(shell: Shell, host: str) -> Iterator[str]:
+    """The command as an operator runs it, in a process of its own; the address that it answers at over TLS."""
+    shell.run("page", "--make-certificate", "--name", host)
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "fedrx",
-        "node",
-        "page",
-        "-c",
-        str(shell.folder / "node.toml"),
-        "--bind",
-        f"127.0.0.1:{port}",
-    ]
-    log = (shell.folder / "page.log").open("wb")
-    process = subprocess.Popen(command, stderr=log, stdout=log, cwd=ROOT)
-    try:
-        with httpx.Client(
-            base_url=f"https://127.0.0.1:{port}", verify=ssl.create_default_context(cafile=pem)
-        ) as client:
-            wait_until_answers(client, process)
-            fields = {"name": "olga", "password": PASSWORD, "code": telephone.now()}
-            answer = client.post("/login", data=fields)
-            assert answer.headers["set-cookie"].startswith("__Host-fedrx-session=")
-            assert "secure" in answer.headers["set-cookie"].lower()
-            assert "max-age" in answer.headers["strict-transport-security"]
-            assert "olga" in client.get("/").text
-            assert "The chain does not answer" in client.get("/rounds").text
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
-        log.close()
+    command = [sys.executable, "-m", "fedrx", "node", "page", "-c", str(shell.folder / "node.toml")]
+    with (shell.folder / "page.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--bind", f"{host}:{port}"], stderr=log, stdout=log, cwd=ROOT)
+        try:
+            wait_until_answers(f"https://{host}:{port}", shell, process)
+            yield f"https://{host}:{port}"
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
     assert PASSWORD not in (shell.folder / "page.log").read_text()
 
 
-def wait_until_answers(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+def trusting(url: str, shell: Shell) -> httpx.Client:
+    """Somebody who trusts the certificate that was made, and no other."""
+    context = ssl.create_default_context(cafile=shell.folder / "data" / CERTIFICATE_FILE)
+    return httpx.Client(base_url=url, verify=context)
+
+
+def wait_until_answers(url: str, shell: Shell, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 90
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            assert client.get("/login").status_code == 200
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
+    with trusting(url, shell) as client:
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                assert client.get("/login").status_code == 200
+            except httpx.TransportError:
+                time.sleep(0.1)
+            else:
+                return
     raise AssertionError("the page never answered")
+
+
+def test_the_page_of_a_site_is_served_over_tls_to_a_named_user(shell):
+    telephone = add_user(shell, "olga", "operator")
+    with page_process(shell, "127.0.0.1") as url, trusting(url, shell) as client:
+        fields = {"name": "olga", "password": PASSWORD, "code": telephone.now()}
+        answer = client.post("/login", data=fields)
+        assert answer.headers["set-cookie"].startswith("__Host-fedrx-session=")
+        assert "secure" in answer.headers["set-cookie"].lower()
+        assert "max-age" in answer.headers["strict-transport-security"]
+        assert "olga" in client.get("/").text
+        assert "The chain does not answer" in client.get("/rounds").text
+
+
+def test_the_fingerprint_that_is_shown_is_the_certificates(shell):
+    made = shell.run("page", "--make-certificate").stdout
+    pem = (shell.folder / "data" / CERTIFICATE_FILE).read_bytes()
+    assert fingerprint(pem) in made.replace("\n", "")
 
 
 def test_a_page_in_memory_is_decoded_as_one_on_the_disk():
