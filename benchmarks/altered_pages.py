@@ -1,14 +1,15 @@
 """Pages for benchmarks/duplicates.py: drawn pages of a few clinics, and the ways in which one page comes twice.
 
 The pages of a clinic share letterhead, form and handwriting fonts, and three follow each other for one patient: they
-are the hard negatives of each other.
+are the hard negatives of each other. One clinic in four prints its prescriptions.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -19,48 +20,109 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from demo_artist import PageArtist  # noqa: E402 - the drawing scripts import each other as top-level modules
 from demo_content import Line, Patient, make_line, make_patients  # noqa: E402
+from demo_ink import PRINT_FONT  # noqa: E402
 
 from prescriptions.lexicon import bundled_lexicon  # noqa: E402
 
 FONTS = ROOT / "fonts" / "node_modules"
 CLINICS = 4
+PRINTING = 3
+"""The clinic whose prescriptions come out of a printer."""
 PAGES_A_PATIENT = 3
+REPEAT = 3
+"""The writing that is not the prescription once more but its repeat: the same medicines on another day."""
+YEAR = 2024
 RGB = np.ndarray
+_STILL = {(-0.2, 0.45): 0.0, (0.62, 1.0): 1.0, (0.1, 0.24): 0.0, (-2, 2): 0.0}
+"""A printer's slant, squeeze and wobble of the letters, and their height on the line."""
+_BLACK = {(5, None): 1}
+"""A printer's ink, of five."""
 
 
 class Dice:
-    """A random generator that rolls a given day where the artist rolls day and month."""
+    """A random generator that rolls what is given where the artist rolls the day, or the habits of a hand."""
 
-    def __init__(self, rng: np.random.Generator, day: date) -> None:
+    def __init__(self, rng: np.random.Generator, day: date, *, printed: bool) -> None:
         self._rng = rng
-        self._fixed = {(1, 29): day.day, (1, 13): day.month}
+        self._integers = {(1, 29): day.day, (1, 13): day.month} | (_BLACK if printed else {})
+        self._uniform = _STILL if printed else {}
+        self._printed = printed
 
     def integers(self, low, high=None, size=None):
-        fixed = self._fixed.get((low, high)) if size is None else None
+        fixed = self._integers.get((low, high)) if size is None else None
         return self._rng.integers(low, high, size) if fixed is None else fixed
+
+    def uniform(self, low, high, size=None):
+        fixed = self._uniform.get((low, high)) if size is None else None
+        return self._rng.uniform(low, high, size) if fixed is None else fixed
+
+    def choice(self, options):
+        return 0 if self._printed else self._rng.choice(options)
 
     def __getattr__(self, name):
         return getattr(self._rng, name)
 
 
-def prescription(number: int, seed: int) -> tuple[int, Patient, date, list[Line]]:
-    """Clinic, patient, day and medicines of page ``number``."""
-    clinic, turn = number % CLINICS, number // CLINICS
-    patients = make_patients(turn // PAGES_A_PATIENT + 1, np.random.default_rng([seed, 1, clinic]))
+class Printer(PageArtist):
+    """Draws the pages of a clinic that fills its forms in by machine."""
+
+    def __init__(self, fonts: Path, site: int) -> None:
+        super().__init__(fonts, site)
+        self._families = (PRINT_FONT,)
+
+
+@cache
+def medicines():
+    return bundled_lexicon("demo").medicines
+
+
+@cache
+def patient(clinic: int, turn: int, seed: int) -> Patient:
+    return make_patients(turn + 1, np.random.default_rng([seed, 1, clinic]))[-1]
+
+
+def clinic_of(number: int) -> int:
+    return number % CLINICS
+
+
+def patient_of(number: int) -> tuple[int, int]:
+    """Clinic, and the patient's turn there."""
+    return clinic_of(number), number // CLINICS // PAGES_A_PATIENT
+
+
+def prescription(number: int, seed: int) -> tuple[date, list[Line]]:
+    """Day and medicines of page ``number``."""
     rng = np.random.default_rng([seed, 2, number])
-    medicines = bundled_lexicon("demo").medicines
-    chosen = rng.choice(len(medicines), size=int(rng.integers(1, 7)), replace=False)
-    lines = [make_line(medicines[index], rng) for index in chosen]
-    return clinic, patients[-1], date(2024, int(rng.integers(1, 13)), int(rng.integers(1, 29))), lines
+    chosen = rng.choice(len(medicines()), size=int(rng.integers(1, 7)), replace=False)
+    lines = [make_line(medicines()[index], rng) for index in chosen]
+    return date(YEAR, int(rng.integers(1, 13)), int(rng.integers(1, 29))), lines
+
+
+def repeat_day(day: date, rng: np.random.Generator) -> date:
+    """A day of the same year on which the medicines are prescribed again: a month, or some weeks, later or earlier."""
+    if rng.random() < 0.5:
+        return day.replace(month=day.month % 12 + 1)
+    gap = timedelta(days=int(rng.choice([7, 14, 28, 30])))
+    return day + gap if (day + gap).year == YEAR else day - gap
+
+
+def day_of(number: int, seed: int, writing: int = 0) -> date:
+    """What stands on the page as its date."""
+    day, _ = prescription(number, seed)
+    return repeat_day(day, np.random.default_rng([seed, 6, number])) if writing == REPEAT else day
 
 
 def draw(number: int, seed: int, writing: int = 0) -> RGB:
     """The page as it was written the first, second … time: another hand, pen and photograph each time."""
-    clinic, patient, day, lines = prescription(number, seed)
+    clinic, turn = patient_of(number)
+    _, lines = prescription(number, seed)
+    printed = clinic == PRINTING
+    artist = (Printer if printed else PageArtist)(FONTS, clinic)
     for attempt in range(8):
-        dice = Dice(np.random.default_rng([seed, 3, number, writing, attempt]), day)
+        rng = np.random.default_rng([seed, 3, number, writing, attempt])
+        dice = Dice(rng, day_of(number, seed, writing), printed=printed)
         try:
-            return np.asarray(PageArtist(FONTS, clinic).draw(patient, lines, dice).image)
+            return np.asarray(artist.draw(patient(clinic, turn, seed), lines, dice).image)
         except IndexError:
             continue  # the pen left a word without ink, and the artist finds no box for it
     raise RuntimeError(f"page {number} cannot be drawn")
