@@ -64,3 +64,7 @@ class Alphabet:
                 written.append(self.characters[int(index) - 1])
             previous = int(index)
         return "".join(written)
+
+
+LATIN = Alphabet("0123456789!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ €ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+"""The 96 characters of EasyOCR's ``english_g2``, in its order."""

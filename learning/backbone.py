@@ -1,7 +1,7 @@
 """What a backbone promises: a frozen front, a small shared scope, and a tail that can be trained.
 
 A backbone is split once. The *front* never changes, so its output is computed once for each crop and cached. The
-*scope* is what sites train and share. Whatever lies between and behind (here the BiLSTM) is frozen too, but gradients
+*scope* is what sites train and share. Whatever lies between and behind (a BiLSTM, a neck) is frozen too, but gradients
 pass through it.
 """
 
@@ -44,8 +44,16 @@ class Backbone(Protocol):
         """SHA-256 of the published weights file, as ``sha256sum`` prints it."""
 
     @property
+    def scope(self) -> str:
+        """Slug of what is shared, such as ``"last-conv"``; a round's plan names it."""
+
+    @property
     def alphabet(self) -> Alphabet:
         """What the prediction layer writes."""
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """Rows and columns to which a crop is fitted before the front."""
 
     @property
     def threads(self) -> int:

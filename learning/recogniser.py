@@ -84,6 +84,11 @@ class Recogniser:
         self._backbone = backbone
         self._parameters = parameters
 
+    @property
+    def backbone(self) -> Backbone:
+        """What it reads with."""
+        return self._backbone
+
     def frame_log_probs(self, features: Features) -> Iterator[npt.NDArray[np.float32]]:
         """For each crop its log-softmax, float32 [frames, alphabet.size]."""
         for start in range(0, len(features), _TAIL_BATCH):

