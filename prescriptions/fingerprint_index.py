@@ -27,16 +27,44 @@ _STRIDE = 7
 _COMMON = 1024
 """A key that more features than this have is passed over: it costs time and tells little."""
 _FRESH_PAGES = 256
-"""New pages are searched one by one until there are so many; then they are sorted in."""
+"""New pages wait in a small table of their own until there are so many; then they are sorted in."""
 
 
 @dataclass(slots=True, eq=False)
 class _Table:
     """The pages of each key, one key after the other."""
 
-    starts: NDArray[np.int64]
+    starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros((1 << KEY_BITS) + 1, np.int64))
     """Shape [keys + 1]: where the pages of a key start; they end where those of the next key start."""
-    pages: NDArray[np.uint32]
+    pages: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    fresh_keys: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    """Ascending."""
+    fresh_pages: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    """Shape [len(fresh_keys)]."""
+
+    def add(self, keys: NDArray[np.int32], pages: NDArray[np.uint32]) -> None:
+        order = np.argsort(keys, kind="stable")
+        places = np.searchsorted(self.fresh_keys, keys[order], side="right")
+        self.fresh_keys = np.insert(self.fresh_keys, places, keys[order])
+        self.fresh_pages = np.insert(self.fresh_pages, places, pages[order])
+
+    def sort_in(self) -> None:
+        self.pages = np.insert(self.pages, self.starts[self.fresh_keys + 1], self.fresh_pages)
+        grown = np.cumsum(np.bincount(self.fresh_keys, minlength=1 << KEY_BITS))
+        self.starts = self.starts + np.concatenate([[0], grown])
+        self.fresh_keys, self.fresh_pages = self.fresh_keys[:0], self.fresh_pages[:0]
+
+    def runs(self, keys: NDArray[np.int32]) -> tuple[list[NDArray[np.uint32]], NDArray[np.int64]]:
+        """The pages of each key that tells something, and beside each run how many features have its key."""
+        starts, ends = self.starts[keys], self.starts[keys + 1]
+        left, right = (np.searchsorted(self.fresh_keys, keys, side) for side in ("left", "right"))
+        counts = ends - starts + right - left
+        tells = (counts > 0) & (counts <= _COMMON)
+        waits = tells & (right > left)
+        # Slices are copied whole; picking the pages one by one takes several times as long.
+        sorted_in = _slices(self.pages, starts[tells], ends[tells])
+        fresh = _slices(self.fresh_pages, left[waits], right[waits])
+        return sorted_in + fresh, np.concatenate([counts[tells], counts[waits]])
 
 
 @dataclass(slots=True, eq=False)
@@ -46,10 +74,8 @@ class FingerprintIndex:
     Memory: 16 bytes a feature, 2.8 KB a page.
     """
 
-    _tables: list[_Table] = field(default_factory=lambda: [_empty_table() for _ in range(TABLES)])
+    _tables: list[_Table] = field(default_factory=lambda: [_Table() for _ in range(TABLES)])
     _count: int = 0
-    _fresh_keys: NDArray[np.int32] = field(default_factory=lambda: np.zeros((TABLES, 0), np.int32))
-    _fresh_pages: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
     _fresh_from: int = 0
 
     def __len__(self) -> int:
@@ -61,64 +87,37 @@ class FingerprintIndex:
 
     def extend(self, fingerprints: Iterable[Fingerprint]) -> None:
         """As ``add``, for more pages than are in memory at once."""
-        self._take(fingerprints)
+        taken = [_keys_of(fingerprint) for fingerprint in fingerprints]
+        if not taken:
+            return
+        counts = [keys.shape[1] for keys in taken]
+        numbers = np.repeat(np.arange(self._count, self._count + len(taken), dtype=np.uint32), counts)
+        for table, keys in zip(self._tables, np.concatenate(taken, axis=1), strict=True):
+            table.add(keys, numbers)
+        self._count += len(taken)
         if self._count - self._fresh_from >= _FRESH_PAGES:
-            self._sort_in()
+            for table in self._tables:
+                table.sort_in()
+            self._fresh_from = self._count
 
     def candidates(self, fingerprint: Fingerprint, limit: int = 4) -> tuple[int, ...]:
         """The pages that share the most with a fingerprint, best first; at most ``limit``, none without a vote."""
-        found = [
-            self._pages_of(table, keys, fresh)
-            for table, keys, fresh in zip(self._tables, _keys_of(fingerprint), self._fresh_keys, strict=True)
-        ]
-        pages = np.concatenate([pages for pages, _ in found])
-        if not pages.size:
+        found = [table.runs(keys) for table, keys in zip(self._tables, _keys_of(fingerprint), strict=True)]
+        runs = [run for of_table, _ in found for run in of_table]
+        if not runs:
             return ()
-        weights = np.concatenate([weights for _, weights in found])
-        votes = np.bincount(pages, weights=weights, minlength=self._count).astype(np.float32)
-        best = np.argpartition(votes, -min(limit, self._count))[-limit:]
-        ranked = best[np.lexsort((best, -votes[best]))]
-        return tuple(int(page) for page in ranked if votes[page] > 0)
-
-    def _pages_of(
-        self, table: _Table, keys: NDArray[np.int32], fresh: NDArray[np.int32]
-    ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-        """Every page that shares a key, once for each time, and what each vote weighs."""
-        starts, lengths = table.starts[keys], table.starts[keys + 1] - table.starts[keys]
-        rarity = np.zeros(1 << KEY_BITS, np.float32)
-        rarity[keys] = np.where(lengths <= _COMMON, np.log1p(self._count / (1 + lengths)), 0)
-        useful = (lengths > 0) & (lengths <= _COMMON)
-        keys, starts, lengths = keys[useful], starts[useful], lengths[useful]
-        offsets = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        sorted_in = table.pages[np.repeat(starts, lengths) + offsets]
-        fresh_weights = rarity[fresh]
-        shared = fresh_weights > 0
-        return (
-            np.concatenate([sorted_in, self._fresh_pages[shared]]),
-            np.concatenate([np.repeat(rarity[keys], lengths), fresh_weights[shared]]),
-        )
-
-    def _take(self, fingerprints: Iterable[Fingerprint]) -> None:
-        taken = [_keys_of(fingerprint) for fingerprint in fingerprints]
-        counts = [keys.shape[1] for keys in taken]
-        numbers = np.repeat(np.arange(self._count, self._count + len(taken), dtype=np.uint32), counts)
-        self._fresh_keys = np.concatenate([self._fresh_keys, *taken], axis=1)
-        self._fresh_pages = np.concatenate([self._fresh_pages, numbers])
-        self._count += len(taken)
-
-    def _sort_in(self) -> None:
-        for position, table in enumerate(self._tables):
-            order = np.argsort(self._fresh_keys[position], kind="stable")
-            keys = self._fresh_keys[position][order]
-            pages = np.insert(table.pages, table.starts[keys + 1], self._fresh_pages[order])
-            grown = np.cumsum(np.bincount(keys, minlength=1 << KEY_BITS))
-            self._tables[position] = _Table(table.starts + np.concatenate([[0], grown]), pages)
-        self._fresh_keys, self._fresh_pages = self._fresh_keys[:, :0], self._fresh_pages[:0]
-        self._fresh_from = self._count
+        weights = np.log1p(self._count / (1 + np.concatenate([counts for _, counts in found])))
+        lengths = np.fromiter(map(len, runs), np.int64, len(runs))
+        votes = np.bincount(np.concatenate(runs), np.repeat(weights, lengths), minlength=self._count)
+        ranked: list[int] = []
+        while len(ranked) < limit and votes[best := int(votes.argmax())] > 0:
+            ranked.append(best)
+            votes[best] = 0
+        return tuple(ranked)
 
 
-def _empty_table() -> _Table:
-    return _Table(np.zeros((1 << KEY_BITS) + 1, np.int64), np.zeros(0, np.uint32))
+def _slices(array: NDArray[np.uint32], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> list[NDArray[np.uint32]]:
+    return [array[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 def _keys_of(fingerprint: Fingerprint) -> NDArray[np.int32]:

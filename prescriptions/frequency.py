@@ -87,15 +87,6 @@ class Frequency:
     slot_quarters: tuple[int, ...] = ()
     """Of ``1+0+½``: what is taken in the morning, at noon, (in the evening,) at night, in quarters: 4, 0, 2."""
 
-    @property
-    def doses_per_day(self) -> Decimal | None:
-        """Units taken in a day, of slots, else doses; None when taken as needed or once."""
-        if self.slot_quarters:
-            return Decimal(sum(self.slot_quarters)) / 4
-        if self.times is None or self.period_hours is None:
-            return None
-        return Decimal(self.times * DAY_HOURS) / self.period_hours
-
     def __str__(self) -> str:
         return self.text
 

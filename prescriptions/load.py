@@ -25,6 +25,7 @@ from prescriptions.decoding import max_total_pixels
 from prescriptions.page import LayerWord, Page, page_of
 from protocol.canonical_json import check_depth
 from protocol.errors import MalformedError, PrescriptionError, QuarantinedError
+from protocol.foreign_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,8 @@ _MAX_HEADER_BYTES = 4096
 _MAX_DEPTH = 4
 _MAX_LAYER_BYTES = 4 * 2**20
 """Of a page's words, far more than a PDF's text layer of ``decoding_pdf.MAX_LAYER_CHARACTERS`` takes."""
+_MAX_STRETCH = 100
+"""How many times longer than wide a page may be: scaled down, a thinner one would have no pixel left."""
 _PIECE_BYTES = 2**16
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
@@ -113,7 +116,8 @@ def _decode(source: IO[bytes] | bytes, limits: LoadLimits) -> Iterator[Page]:
         try:
             header = _json(answer[position:end])
             if "refused" in header:
-                raise QuarantinedError(_reason(header["refused"]), str(header["what"]), hint=str(header["hint"]))
+                what, hint = one_line(str(header["what"])), one_line(str(header["hint"]))
+                raise QuarantinedError(_reason(header["refused"]), what, hint=hint)
             page, position = _page(answer, end + 1, header, number, limits)
             pixels += math.prod(page.pixels.shape[:2])
             if pixels > max_total_pixels(asdict(limits)):
@@ -141,12 +145,18 @@ def _page(
     # PDFium rounds a part of a pixel up.
     if number > limits.max_pages or max(shape[:2]) > limits.max_side + 1 or layer_bytes > _MAX_LAYER_BYTES:
         raise ValueError("this is more than was asked for")
+    if max(shape[:2]) > _MAX_STRETCH * min(shape[:2]):
+        raise QuarantinedError(
+            quarantine.NO_TEXT,
+            f"page {number} is a strip of {shape[1]} x {shape[0]} pixels: no text fits on it",
+            hint="export it again",
+        )
     first = start + layer_bytes
     count = math.prod(shape)
     if first + count > len(answer):
         raise ValueError("the answer was cut short")
     layer = _json(answer[start:first]) if layer_bytes else []
-    words = tuple(LayerWord(str(text), _box(sides, shape)) for text, sides in layer)
+    words = tuple(LayerWord(one_line(str(text)), _box(sides, shape)) for text, sides in layer)
     pixels = np.frombuffer(answer, np.uint8, count=count, offset=first).reshape(shape)
     return page_of(pixels, number=number, orientation=orientation, layer=words), first + count
 

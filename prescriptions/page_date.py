@@ -1,7 +1,7 @@
 """The day on which a prescription was written: ``12/03/2025``, ``12-3-25``, ``12 Mar 2025``, ``March 12, 2025``, ISO.
 
 A text that is no date is None. A year of two digits is of this century. A date of birth is never taken for the day of
-the prescription.
+the prescription. Behind the label ``Date`` more misread signs are put right than elsewhere: a date stands there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _MONTH = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
 _DIGIT = r"[0-9OoIl|]"
+"""Without regard to case, as the patterns below."""
 _GAP = r"\s*[.,'\-/ ]?\s*"
 _START, _END = r"(?<![\w./\-])", r"(?![\w/\-]|[.,]\d)"
 _PATTERNS = tuple(
@@ -32,8 +33,14 @@ _PATTERNS = tuple(
         rf"{_MONTH}{_GAP}(?P<first>{_DIGIT}{{1,2}})(?:st|nd|rd|th)?\s*[, ]\s*(?P<year>{_DIGIT}{{4}})",
     )
 )
-_AS_DIGITS = str.maketrans("OoIl|", "00111")
-_DATE_LABEL = re.compile(r"(?<!\w)(?:date|dated|dt)\b\s*[.:\-]*\s*$", re.IGNORECASE)
+_AS_DIGITS = str.maketrans("OoIiLl|", "0011111")
+_LABEL = r"(?<!\w)(?i:date|dated|dt)\b\s*[.:\-]*\s*"
+_DATE_LABEL = re.compile(_LABEL + "$")
+_MISREAD = r"[0-9OoDIl|!iSsZzBbGgq]"
+_PART = rf"({_MISREAD}(?:\s?{_MISREAD})?)\s*"
+_MISREAD_YEAR = rf"([2Zz][\s.,]*[0OoD][\s.,]*{_MISREAD}[\s.,]*{_MISREAD})(?![\w/\-]|[.,]\d)"
+_LABELLED = re.compile(rf"{_LABEL}{_PART}[\-/.,]\s*{_PART}[\-/.,]\s*{_MISREAD_YEAR}")
+_AS_MISREAD = str.maketrans("OoDIl|!iSsZzBbGgq", "00011111552286699", " .,")
 _BIRTH_LABEL = re.compile(
     r"(?<!\w)(?:d\.?\s?o\.?\s?b|birth\s*date|date\s+of\s+birth|born|birth)\b\s*[.:\-]*\s*$", re.IGNORECASE
 )
@@ -54,6 +61,10 @@ def find_page_date(lines: Sequence[Sequence[str]], *, day_first: bool = True) ->
     others: set[date] = set()
     for words in lines:
         text = " ".join(words)[:_MAX_LINE_CHARACTERS]
+        # Before the others: of 12/3/20!4 they see the year 20.
+        labelled = _labelled_date(text, day_first)
+        if labelled is not None:
+            return labelled
         for found, start, _ in sorted(_dates(text, day_first), key=lambda hit: hit[1]):
             before = text[max(0, start - _BEFORE) : start]
             if _BIRTH_LABEL.search(before):
@@ -87,7 +98,17 @@ def _date_of(match: re.Match[str], day_first: bool) -> date | None:
     if match.start("year") < match.start("second"):
         return _valid(year, second, first)  # ISO is never ambiguous
     day, month = (first, second) if day_first else (second, first)
-    return _valid(year, month, day) or _valid(year, day, month)
+    found = _valid(year, month, day)
+    # Where a sign was misread, a month above 12 may be one more misreading.
+    return found or (_valid(year, day, month) if (parts["first"] + parts["second"]).isdigit() else None)
+
+
+def _labelled_date(text: str, day_first: bool) -> date | None:
+    match = _LABELLED.search(text)
+    if match is None or _BIRTH_LABEL.search(text[: match.start(1)]):
+        return None
+    first, second, year = (int(part.translate(_AS_MISREAD)) for part in match.groups())
+    return _valid(year, second, first) if day_first else _valid(year, first, second)
 
 
 def _number(text: str) -> int:

@@ -30,6 +30,7 @@ from node.consent.prove_command import prove_app
 from node.data.duplicate_commands import duplicates_app
 from node.data.export_command import export_command
 from node.data.inspect_command import inspect_command
+from node.data.report_command import data_app
 from node.data.review_commands import review_app
 from node.page.command import page_command
 from node.page.user_commands import user_app
@@ -38,10 +39,12 @@ from node.store.opening import begin_anew
 from node.store.quarantine import forget_quarantined, quarantined_files
 from prescriptions.manifest import load_manifest
 from protocol.errors import ConfigError, PrescriptionError
+from protocol.foreign_text import one_line
 
 if TYPE_CHECKING:
     from node.data.intake import FileReport, ImportItem, ImportReport
 
+_MAX_PATH_CHARACTERS = 4096
 quarantine_app = typer.Typer(no_args_is_help=True, help="Files that were kept aside because they cannot be imported.")
 
 
@@ -57,6 +60,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(staff_app, name="staff")
     app.add_typer(prove_app, name="prove")
     app.add_typer(quarantine_app, name="quarantine")
+    app.add_typer(data_app, name="data")
     app.add_typer(user_app, name="user")
     app.command("page")(page_command)
 
@@ -184,17 +188,17 @@ def _print_report(report: ImportReport, *, as_json: bool) -> None:
             f"page {kept.page_number}: {kept.reason}" if kept.page_number else kept.reason for kept in file.kept_aside
         )
         numbers = (file.pages, file.duplicates, file.words)
-        table.add_row(escape(file.path.name), file.outcome, *map(str, numbers), reasons)
+        table.add_row(escape(one_line(file.path.name)), file.outcome, *map(str, numbers), reasons)
     out.print(table)
     for file in report.files:
         for kept in file.kept_aside:
-            talk.print(f"{file.path.name}: {kept.sentence}", markup=False, soft_wrap=True)
+            talk.print(f"{one_line(file.path.name)}: {kept.sentence}", markup=False, soft_wrap=True)
     talk.print(f"{report.words} words wait for review: fedrx node review list", soft_wrap=True)
 
 
 def _file_value(file: FileReport) -> dict[str, object]:
     return {
-        "file": str(file.path),
+        "file": one_line(str(file.path), _MAX_PATH_CHARACTERS),
         "outcome": file.outcome,
         "pages": file.pages,
         "duplicates": file.duplicates,

@@ -58,12 +58,12 @@ def list_pairs(
     if as_json:
         print_json([_value(one, written.get(one.pair.pair_id, "")) for one in shown])
         return
-    table = table_of("pair", "kind", "likeness", "status", "page", "patient", "written", "file", "medicines")
+    table = table_of("pair", "why", "status", "page", "patient", "written", "file", "medicines")
     for one in shown:
         pair = one.pair
         status = f"{pair.status.value} ({pair.reviewer})" if pair.reviewer else pair.status.value
-        table.add_row(*map(escape, (one.short_id, pair.kind.value, pair.likeness, status, *_cells(one.earlier))))
-        table.add_row("", "", "", "", *map(escape, _cells(one.later)), end_section=True)
+        table.add_row(*map(escape, (one.short_id, one.why, status, *_cells(one.earlier))))
+        table.add_row("", "", "", *map(escape, _cells(one.later)), end_section=True)
     out.print(table)
 
 
@@ -95,6 +95,7 @@ def _value(one: ShownPair, picture: str) -> dict[str, object]:
         "pair": pair.pair_id.hex(),
         "kind": pair.kind,
         "likeness": pair.likeness,
+        "why": one.why,
         "status": pair.status,
         "reviewer": pair.reviewer,
         "found_at": pair.found_at,

@@ -10,6 +10,7 @@ import structlog
 from gateways.data_folder import store_error, write_atomically
 from node.store.duplicates import (
     MAX_REVIEWER_CHARACTERS,
+    PairKind,
     PairStatus,
     StoredPair,
     decide_pair,
@@ -20,7 +21,7 @@ from node.store.duplicates import (
 from node.store.redacted import redacted_png
 from node.store.sealing import Place
 from node.store.tables import Page
-from prescriptions.reissue import decode_prescribed
+from prescriptions.reissue import Prescribed, decode_prescribed, reissue_of
 from protocol.canonical_json import expect_int, expect_str, parse_object
 from protocol.errors import ConfigError
 
@@ -51,9 +52,19 @@ class PageSide:
     """1-based within the file."""
     imported_at: int
     """Seconds since 1970."""
-    written_on: date | None
-    medicines: tuple[str, ...]
-    """Name, strength and frequency of each line, as read."""
+    prescribed: Prescribed
+    """As read; without a day and medicines where nothing is kept of the page's look."""
+
+    @property
+    def written_on(self) -> date | None:
+        """The day that stands on the page."""
+        return self.prescribed.written_on
+
+    @property
+    def medicines(self) -> tuple[str, ...]:
+        """Name, strength and frequency of each line."""
+        lines = self.prescribed.medicines
+        return tuple(" ".join(part for part in (line.name, line.strength, line.frequency) if part) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,14 @@ class ShownPair:
     pair: StoredPair
     earlier: PageSide
     later: PageSide
+
+    @property
+    def why(self) -> str:
+        """What the two have in common, in words."""
+        if self.pair.kind is PairKind.NEAR:
+            return f"they look alike ({self.pair.likeness})"
+        # None where another rule found the pair.
+        return reissue_of(self.earlier.prescribed, self.later.prescribed) or "the same medicines"
 
     @property
     def short_id(self) -> str:
@@ -174,16 +193,11 @@ def _side(transaction: Transaction, page_id: bytes) -> PageSide:
     place = Place("pages", "sealed_fields", page_id)
     fields = parse_object(transaction.patient_key(page.patient_id).open(page.sealed_fields, place), _PAGE_KEYS)
     look = stored_look(transaction, page_id)
-    prescribed = decode_prescribed(look.prescribed) if look is not None else None
     return PageSide(
         page_id=page_id,
         patient=transaction.patient_of(page.patient_id),
         file=expect_str(fields["file"]),
         page_number=expect_int(fields["page"], low=1),
         imported_at=page.imported_at,
-        written_on=prescribed.written_on if prescribed else None,
-        medicines=tuple(
-            " ".join(part for part in (line.name, line.strength, line.frequency) if part)
-            for line in (prescribed.medicines if prescribed else ())
-        ),
+        prescribed=Prescribed(None, ()) if look is None else decode_prescribed(look.prescribed),
     )

@@ -7,33 +7,35 @@ page is there whole or not at all, so an import that died anywhere is finished b
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from gateways.data_folder import store_error
+from node.data.intake_file import Opener, open_regular, read_at_most, require_readable
 from node.data.near_pages import SeenPages, note_page, prescribed_on
 from node.data.page_words import page_to_store, second_readings
+from node.data.sweeping import sweep
+from node.settings import QUARANTINE_DAYS
 from node.store.local_store import check_patient
 from node.store.pages import (
     SealedFile,
     add_page,
     ensure_original,
-    forget_empty_originals,
     forget_if_empty,
     has_page,
-    known_files,
     release_originals,
 )
 from node.store.quarantine import QuarantinedFile, add_quarantined
 from prescriptions.load import LoadLimits, load_bytes
 from prescriptions.pipeline import read_page
 from prescriptions.quarantine import TOO_LARGE_FILE
-from protocol.errors import ConfigError, QuarantinedError
+from protocol.errors import QuarantinedError
+from protocol.foreign_text import one_line
 from protocol.identifiers import Digest, digest_of
 
 if TYPE_CHECKING:
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
     from prescriptions.reading import PageReader
 
 logger = structlog.get_logger(__name__)
-
-_ABANDONED_SECONDS = 24 * 3600
 
 
 def _no_model() -> ModelReader | None:
@@ -72,6 +72,13 @@ class ImportItem:
     path: Path
     patient: str
     """The site's own identifier."""
+    opened: Opener = open_regular
+    """Gives a descriptor of the file's bytes; ``watched_files.open_watched`` where a stranger may put a link."""
+
+    @property
+    def name(self) -> str:
+        """The file's name as it may be kept and shown."""
+        return one_line(self.path.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,8 @@ class IntakeParts:
     originals: SealedFiles
     quarantine: SealedFiles
     keep_originals: bool
+    quarantine_days: int = QUARANTINE_DAYS
+    """How old a copy of a file that was kept aside may become; with 0 none is made."""
     read: Callable[[Page, PageReader, Lexicon], PageReading] = read_page
     """``single_word.read_single_word`` where each picture is one word."""
     second: Callable[[], ModelReader | None] = _no_model
@@ -146,12 +155,22 @@ def import_files(
         progress: Called after each file with how many are done and what became of it.
 
     Raises:
-        ConfigError: A file is not there or not readable, or an identifier of a patient is none; nothing is imported.
+        ConfigError: A file is not there, not readable or no regular file, or an identifier of a patient is none;
+            nothing is imported.
         PrescriptionError: The reading engine cannot run.
         StoreError: The store or a folder cannot be written; what was imported before stays.
     """
-    checked = [ImportItem(_readable(item.path), check_patient(item.patient)) for item in items]
-    _sweep(parts, now)
+    checked = [replace(item, patient=check_patient(item.patient)) for item in items]
+    for item in checked:
+        require_readable(item.path, item.opened)
+    sweep(
+        parts.store,
+        parts.originals,
+        parts.quarantine,
+        now,
+        keep_originals=parts.keep_originals,
+        quarantine_days=parts.quarantine_days,
+    )
     reports: list[FileReport] = []
     for item in checked:
         report = _import_file(parts, item, now)
@@ -168,9 +187,9 @@ def import_files(
 
 
 def _import_file(parts: IntakeParts, item: ImportItem, now: int) -> FileReport:
-    content = _content(item.path, parts.limits)
+    content = read_at_most(item.path, item.opened, parts.limits.max_bytes)
     if content is None:
-        digest = digest_of("left-in-place", str(item.path.resolve()).encode("utf-8"))
+        digest = digest_of("left-in-place", os.fsencode(item.path.resolve()))
         error = QuarantinedError(
             TOO_LARGE_FILE,
             f"the file has more than {parts.limits.max_bytes} bytes; it was left where it is",
@@ -215,7 +234,7 @@ def _import_page(parts: IntakeParts, item: ImportItem, page: Page, original: Sea
     """Reads and stores one page; returns its words, or None when another process stored the page meanwhile."""
     reading = parts.read(page, parts.reader, parts.lexicon)
     second = second_readings(reading, parts.second())
-    found = page_to_store(reading, page_number=page.number, file_name=item.path.name, second=second)
+    found = page_to_store(reading, page_number=page.number, file_name=item.name, second=second)
     if reading.look is not None:
         parts.seen.catch_up(parts.store)
     with parts.store.write() as transaction:
@@ -247,15 +266,16 @@ def _keep_aside(
     found = QuarantinedFile(
         quarantine_id=b"",
         patient=item.patient,
-        file_name=item.path.name,
+        file_name=item.name,
         page_number=page_number,
         reason=error.reason,
         sentence=str(error),
         created_at=now,
         kept=None,
     )
+    keep_copy = content is not None and parts.quarantine_days > 0
     with parts.store.write() as transaction:
-        copy = add_quarantined(transaction, found, file_digest, keep_copy=content is not None)
+        copy = add_quarantined(transaction, found, file_digest, keep_copy=keep_copy)
     if copy is not None and content is not None and not parts.quarantine.holds(copy.file_id):
         parts.quarantine.write(copy.file_id, copy.key, content)
     return KeptAside(page_number, error.reason, str(error))
@@ -265,36 +285,3 @@ def _report(path: Path, pages: int, duplicates: int, words: int, kept_aside: Seq
     without_pages = Outcome.QUARANTINED if kept_aside else Outcome.DUPLICATE
     outcome = Outcome.IMPORTED if pages else without_pages
     return FileReport(path, outcome, pages, duplicates, words, tuple(kept_aside))
-
-
-def _sweep(parts: IntakeParts, now: int) -> None:
-    """Removes what imports that died left behind."""
-    with parts.store.write() as transaction:
-        forget_empty_originals(transaction, now - _ABANDONED_SECONDS)
-        if not parts.keep_originals:
-            release_originals(transaction)
-
-    def known(which: int) -> frozenset[bytes]:
-        with parts.store.read() as transaction:
-            return known_files(transaction)[which]
-
-    parts.originals.sweep(lambda: known(0))
-    parts.quarantine.sweep(lambda: known(1))
-
-
-def _readable(path: Path) -> Path:
-    try:
-        with path.open("rb"):
-            return path
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})", hint="nothing was imported yet") from error
-
-
-def _content(path: Path, limits: LoadLimits) -> bytes | None:
-    """The file's bytes; None when there are more than the limit."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(limits.max_bytes + 1)
-    except OSError as error:
-        raise store_error(error, path) from error
-    return None if len(content) > limits.max_bytes else content

@@ -62,6 +62,7 @@ def intake_parts(site: Site, *, single_words: bool = False) -> IntakeParts:
         originals=originals_of(site),
         quarantine=quarantine_of(site),
         keep_originals=site.settings.reading.keep_originals,
+        quarantine_days=site.settings.intake.quarantine_days,
         read=read_single_word if single_words else _page_reading(site.settings),
         second=SecondReader(site, models_of(site)),
     )

@@ -55,6 +55,16 @@ def open_model_reader(site: Site, models: GlobalModels, lineage_id: LineageId) -
     return _reader_of(site, models, record)
 
 
+def open_other_readers(site: Site, models: GlobalModels, lineage_id: LineageId) -> dict[str, ModelReader]:
+    """The readers of the site's other lineages, by slug; a lineage without a model is left out."""
+    records = {slug: models.in_use(other) for other, slug in site.lineage_ids.items() if other != lineage_id}
+    return {
+        slug: _reader_of(site, models, record)
+        for slug, record in records.items()
+        if record is not None and models.path_of(record.digest).exists()
+    }
+
+
 class SecondReader:
     """The model in use, opened when it is first asked for and again when the site adopts another.
 
@@ -83,7 +93,7 @@ def _reader_of(site: Site, models: GlobalModels, record: ModelRecord) -> ModelRe
     parameters = parse_parameters(models.path_of(record.digest).read_bytes())
     return ModelReader(
         round=record.round,
-        recogniser=site.backbone.with_parameters(parameters),
+        recogniser=site.backbones.of_model(parameters).with_parameters(parameters),
         names=LexiconIndex.of(site.lexicon.names),
         threshold=site.settings.reading.abstain_below,
     )

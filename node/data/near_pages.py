@@ -25,9 +25,10 @@ from prescriptions.fingerprint_index import FingerprintIndex
 from prescriptions.reissue import (
     Prescribed,
     PrescribedMedicine,
+    Reissue,
     decode_prescribed,
     encode_prescribed,
-    same_prescription,
+    reissue_of,
 )
 
 if TYPE_CHECKING:
@@ -67,16 +68,20 @@ class SeenPages:
 
     def refresh(self, transaction: Transaction) -> None:
         """Takes in what was stored since."""
-        self._index.extend(self._unseen(transaction))
+        found: list[tuple[int, bytes]] = []
+        self._index.extend(self._unseen(transaction, found))
+        # Not before: a store that fails half-way would leave ids without fingerprints, and all later ones shifted.
+        for number, page_id in found:
+            self._page_ids.append(page_id)
+            self._last = number
 
     def candidates(self, fingerprint: Fingerprint) -> tuple[bytes, ...]:
         """Ids of the pages that a page is most like, in the order of their import; some may be gone."""
         return tuple(self._page_ids[number] for number in sorted(self._index.candidates(fingerprint)))
 
-    def _unseen(self, transaction: Transaction) -> Iterator[Fingerprint]:
+    def _unseen(self, transaction: Transaction, found: list[tuple[int, bytes]]) -> Iterator[Fingerprint]:
         for number, page_id, content in fingerprints_after(transaction, self._last):
-            self._page_ids.append(page_id)
-            self._last = number
+            found.append((number, page_id))
             yield decode_fingerprint(content)
 
 
@@ -101,7 +106,8 @@ def note_page(
         now: Seconds since 1970.
 
     Returns:
-        Of each kind the earliest page that it may repeat; a page that looks the same is not also named as reissued.
+        The earliest page that it looks like, and of those that it may reissue the likeliest; a page that looks the same
+        is not also named as reissued.
     """
     # The page itself is taken in by the next look-up: this transaction may still be undone.
     seen.refresh(transaction)
@@ -146,10 +152,13 @@ def _looks_like(transaction: Transaction, seen: SeenPages, look: PageLook) -> Ne
 
 
 def _says_like(transaction: Transaction, patient_id: bytes, prescribed: Prescribed) -> NearPage | None:
+    earliest: dict[Reissue, bytes] = {}
     for page_id, content in prescribed_of_patient(transaction, patient_id):
-        if same_prescription(decode_prescribed(content), prescribed):
-            return NearPage(page_id, PairKind.REISSUED, 0.0)
-    return None
+        reason = reissue_of(decode_prescribed(content), prescribed)
+        if reason is not None:
+            earliest.setdefault(reason, page_id)
+    best = next((earliest[reason] for reason in Reissue if reason in earliest), None)
+    return None if best is None else NearPage(best, PairKind.REISSUED, 0.0)
 
 
 def _text(part: object | None) -> str:

@@ -6,7 +6,7 @@ The two were trained apart, so a reading in which they disagree is flagged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from node.data.intake_parts import load_limits, page_stages
-from node.data.model_reader import open_model_reader
+from node.data.model_reader import open_model_reader, open_other_readers
+from node.data.other_readings import OtherReading, other_readings
 from node.data.proposal import READERS_DISAGREE
 from prescriptions.load import load_pages
 from prescriptions.pipeline import ReviewWord, read_page
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from learning.recogniser import Reading
+    from node.data.explanation import Explanation
     from node.rounds.global_models import GlobalModels
     from node.site import Site
     from prescriptions.lexicon import Lexicon
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from prescriptions.understand import MedicineLine
     from protocol.identifiers import LineageId
 
+MODELS_DISAGREE = "models-disagree"
+"""The models of two lineages name different medicines."""
 _ALTERNATIVES = 5
 
 
@@ -62,6 +66,32 @@ class MedicineReading:
     """Read beside the word, or empty."""
     flags: tuple[str, ...]
     """What a person should look at."""
+    others: tuple[OtherReading, ...] = ()
+    """What the models of the site's other lineages read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExplainedReading:
+    """A reading, and where the model saw its letters."""
+
+    reading: MedicineReading
+    explanation: Explanation
+
+    @property
+    def where(self) -> str:
+        """Where the word stands, for a person."""
+        medicine = f", medicine {self.reading.line}" if self.reading.line else ""
+        return f"page {self.reading.page}{medicine}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _FoundWord:
+    """A medicine's word, before the model reads it."""
+
+    page: int
+    crop: NDArray[np.uint8]
+    line: tuple[int, MedicineLine, ReviewWord] | None
+    """Its number and what the page reader says of it; None where the image is a single word."""
 
 
 def read_image(
@@ -73,7 +103,7 @@ def read_image(
         site: Its page reader, lexicon, backbone and threshold.
         models: The global models that it has seen.
         image: PNG, JPEG, TIFF, WEBP, PDF or DICOM, within the limits of ``prescriptions.load``.
-        lineage_id: Whose model.
+        lineage_id: Whose model; those of the site's other lineages check it.
         as_word: Whether the image is one medicine word, not a page.
 
     Returns:
@@ -86,31 +116,74 @@ def read_image(
     """
     # The model first: without one there is no reason to open a patient's page.
     model = open_model_reader(site, models, lineage_id)
+    found = _find_words(site, image, as_word=as_word)
+    crops = [word.crop for word in found]
+    others = other_readings(open_other_readers(site, models, lineage_id), crops)
+    return tuple(
+        _checked(_medicine(word, reading, site.lexicon), other)
+        for word, reading, other in zip(found, model.read(crops), others, strict=True)
+    )
+
+
+def explain_image(
+    site: Site, models: GlobalModels, image: Path, lineage_id: LineageId, *, as_word: bool
+) -> tuple[ExplainedReading, ...]:
+    """Does what ``read_image`` does, and says of each reading where the model saw its letters.
+
+    Raises:
+        ConfigError: As ``read_image``.
+        QuarantinedError: As ``read_image``.
+        PrescriptionError: As ``read_image``.
+    """
+    # Imported here: torch loads for seconds, and most of the site page reads nothing.
+    from node.data.explanation import read_and_explain  # noqa: PLC0415
+
+    model = open_model_reader(site, models, lineage_id)
+    found = _find_words(site, image, as_word=as_word)
+    crops = [word.crop for word in found]
+    others = other_readings(open_other_readers(site, models, lineage_id), crops)
+    explained = read_and_explain(model, crops)
+    return tuple(
+        ExplainedReading(_checked(_medicine(word, reading, site.lexicon), other), explanation)
+        for word, (reading, explanation), other in zip(found, explained, others, strict=True)
+    )
+
+
+def _find_words(site: Site, image: Path, *, as_word: bool) -> list[_FoundWord]:
     stages = page_stages(site.settings)
-    found: list[MedicineReading] = []
+    found: list[_FoundWord] = []
     for page in load_pages(image, load_limits(site.settings)):
         if as_word:
-            (reading,) = model.read([_grey(page)])
-            found.append(_of_word(page, reading))
+            found.append(_FoundWord(page.number, _grey(page), None))
             continue
         understood = read_page(page, site.page_reader, site.lexicon, stages)
-        lines = understood.prescription.lines
-        words = [understood.words[line.word_index] for line in lines]
-        readings = model.read([word.crop.pixels for word in words])
-        found += [
-            _of_line(page, number, line, word, reading, site.lexicon)
-            for number, (line, word, reading) in enumerate(zip(lines, words, readings, strict=True), start=1)
-        ]
-    return tuple(found)
+        for number, line in enumerate(understood.prescription.lines, start=1):
+            word = understood.words[line.word_index]
+            found.append(_FoundWord(page.number, word.crop.pixels, (number, line, word)))
+    return found
 
 
 def _grey(page: Page) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(page.pixels).convert("L"), dtype=np.uint8)
 
 
-def _of_word(page: Page, reading: Reading) -> MedicineReading:
+def _medicine(found: _FoundWord, reading: Reading, lexicon: Lexicon) -> MedicineReading:
+    if found.line is None:
+        return _of_word(found.page, reading)
+    number, line, word = found.line
+    return _of_line(found.page, number, line, word, reading, lexicon)
+
+
+def _checked(reading: MedicineReading, others: tuple[OtherReading, ...]) -> MedicineReading:
+    """The reading beside what the other models say, flagged where one of them names another medicine."""
+    differ = {other.medicine for other in others} - {None, reading.medicine}
+    flags = (*reading.flags, MODELS_DISAGREE) if reading.medicine is not None and differ else reading.flags
+    return replace(reading, flags=flags, others=others)
+
+
+def _of_word(page: int, reading: Reading) -> MedicineReading:
     return MedicineReading(
-        page=page.number,
+        page=page,
         line=0,
         medicine=reading.name,
         confidence=reading.confidence,
@@ -126,10 +199,10 @@ def _of_word(page: Page, reading: Reading) -> MedicineReading:
 
 
 def _of_line(
-    page: Page, number: int, line: MedicineLine, word: ReviewWord, reading: Reading, lexicon: Lexicon
+    page: int, number: int, line: MedicineLine, word: ReviewWord, reading: Reading, lexicon: Lexicon
 ) -> MedicineReading:
     return MedicineReading(
-        page=page.number,
+        page=page,
         line=number,
         medicine=reading.name,
         confidence=reading.confidence,

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from gateways.data_folder import write_atomically
 from node.command_options import DEFAULT_CONFIG, AsJSON, Config, originals_of, out, print_json, table_of, talk
+from node.data.agreement import doubts
 from node.data.review import Decision, ReviewCounts, ReviewDesk
 from node.data.review_sheet import load_sheet, sheet_of
 from node.site import Site, open_site
@@ -68,6 +69,32 @@ def list_words(
         )  # fmt: skip
         table.add_row(*map(escape, cells))
     out.print(table)
+
+
+@review_app.command("doubts")
+def list_doubts(
+    config: Config = DEFAULT_CONFIG,
+    crops: Crops = None,
+    *,
+    sure: Annotated[float, typer.Option(min=0.0, max=1.0, help="How sure both readers are together.")] = 0.8,
+    as_json: AsJSON = False,
+) -> None:
+    """Lists reviewed words for which page reader and model agree on another name than the label: look again."""
+    with open_site(config) as site:
+        desk = _desk(site)
+        found = doubts(desk.words(), sure)
+        pictures = _write_crops(desk, [doubt.word for doubt in found], crops)
+    if as_json:
+        print_json([{**_value(doubt.word, pictures), "both_name": doubt.name} for doubt in found])
+        return
+    table = table_of("word", "page", "patient", "label", "both readers", "sure")
+    for doubt in found:
+        word = doubt.word
+        sure_text = f"{doubt.certainty:.0%}"
+        cells = (word.short_id, word.page_id.hex()[:8], word.patient, word.label, doubt.name, sure_text)
+        table.add_row(*map(escape, cells))
+    out.print(table)
+    talk.print("a label that is wrong is mended with: fedrx node review fix WORD LABEL", soft_wrap=True)
 
 
 @review_app.command()

@@ -1,24 +1,19 @@
 """Where the files of a watched folder go once they were taken: ``imported`` and ``refused`` in it.
 
-Whoever may write the watched folder may put a link there. So each folder on the way is opened without following one,
-and names are looked up, written and renamed within the opened folder.
+Names are looked up, written and renamed within opened folders (``watched_files``): no link is followed.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
 
 from gateways.data_folder import store_error
-from protocol.errors import StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from node.data.intake_file import open_regular
+from node.data.watched_files import opened_folder
 
 IMPORTED = "imported"
 REFUSED = "refused"
@@ -27,8 +22,6 @@ REASON_SUFFIX = ".reason"
 MAX_SIDECAR_BYTES = 1024
 _OF_FILE = "\nof the file with SHA-256 "
 """Ends a sidecar that moved ahead of its file, until the file is there too."""
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
@@ -48,7 +41,7 @@ def move(folder: Path, path: Path, where: str, reason: str) -> None:
     """
     inside = path.relative_to(folder).parent.parts
     try:
-        with _opened(folder, inside) as source, _opened(folder, (where, *inside), make=True) as target:
+        with opened_folder(folder, inside) as source, opened_folder(folder, (where, *inside), make=True) as target:
             name = _free_name(source, path.name, target)
             if reason:
                 _write(target, name + REASON_SUFFIX, f"{reason}\n")
@@ -61,7 +54,23 @@ def move(folder: Path, path: Path, where: str, reason: str) -> None:
             os.fsync(target)
             _forget_file(target, name)
     except OSError as error:
-        raise store_error(error, path) from error
+        # Not the file: the sub-folder that it lies in may be called after a patient, and this sentence is logged.
+        raise store_error(error, folder) from error
+
+
+def patient_beside(folder: Path, path: Path) -> str | None:
+    """What the sidecar of a file says, perhaps nothing; None without one, or where it is a link or too long to be one.
+
+    Args:
+        folder: The watched folder.
+        path: The file in it, or in one of its sub-folders.
+
+    Raises:
+        OSError: It cannot be read, or became a link meanwhile.
+        StoreError: A link is in the place of a sub-folder.
+    """
+    with opened_folder(folder, path.relative_to(folder).parent.parts) as within:
+        return _sidecar(within, path.name, MAX_SIDECAR_BYTES)
 
 
 def patient_of_interrupted(folder: Path, path: Path) -> str | None:
@@ -77,7 +86,7 @@ def patient_of_interrupted(folder: Path, path: Path) -> str | None:
     inside = path.relative_to(folder).parent.parts
     for where in (IMPORTED, REFUSED):
         try:
-            with _opened(folder, inside) as source, _opened(folder, (where, *inside)) as target:
+            with opened_folder(folder, inside) as source, opened_folder(folder, (where, *inside)) as target:
                 ahead = _sidecar(target, _free_name(source, path.name, target))
         except FileNotFoundError:
             continue
@@ -86,35 +95,6 @@ def patient_of_interrupted(folder: Path, path: Path) -> str | None:
         if ahead is not None:
             return ahead.partition(_OF_FILE)[0]
     return None
-
-
-@contextmanager
-def _opened(folder: Path, inside: tuple[str, ...], *, make: bool = False) -> Iterator[int]:
-    """The descriptor of a folder below ``folder`` that is reached through no link."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for part in inside:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(part, mode=0o700, dir_fd=descriptor)
-            within = _open_folder(folder / inside[0], part, descriptor)
-            os.close(descriptor)
-            descriptor = within
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _open_folder(shown: Path, name: str, parent: int) -> int:
-    try:
-        return os.open(name, _FOLDER, dir_fd=parent)
-    except OSError as error:
-        if error.errno not in {errno.ELOOP, errno.ENOTDIR}:
-            raise
-        # The name of a folder inside may be a patient's, and this sentence is logged.
-        raise StoreError(
-            f"{shown}, or a folder in it, is a link or no folder", hint="remove it: no file is moved through a link"
-        ) from error
 
 
 def _free_name(source: int, name: str, target: int) -> str:
@@ -142,16 +122,17 @@ def _is_there(folder: int, name: str) -> bool:
     return True
 
 
-def _sidecar(folder: int, name: str) -> str | None:
+def _sidecar(folder: int, name: str, max_bytes: int = 2 * MAX_SIDECAR_BYTES) -> str | None:
     """The text of a file's sidecar; None without one, or where it is a link or too long to be one."""
-    sidecar = name + PATIENT_SUFFIX
-    if not _is_there(folder, sidecar) or not stat.S_ISREG(
-        os.stat(sidecar, dir_fd=folder, follow_symlinks=False).st_mode
-    ):
+    try:
+        state = os.stat(name + PATIENT_SUFFIX, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
         return None
-    with os.fdopen(os.open(sidecar, _FILE, dir_fd=folder), "rb") as file:
-        content = file.read(2 * MAX_SIDECAR_BYTES + 1)
-    return None if len(content) > 2 * MAX_SIDECAR_BYTES else content.decode("utf-8", errors="replace").strip()
+    if not stat.S_ISREG(state.st_mode):
+        return None
+    with os.fdopen(open_regular(name + PATIENT_SUFFIX, follow_links=False, folder=folder), "rb") as file:
+        content = file.read(max_bytes + 1)
+    return None if len(content) > max_bytes else content.decode("utf-8", errors="replace").strip()
 
 
 def _forget_file(folder: int, name: str) -> None:
@@ -166,7 +147,7 @@ def _forget_file(folder: int, name: str) -> None:
 
 
 def _digest(folder: int, name: str) -> str:
-    with os.fdopen(os.open(name, _FILE, dir_fd=folder), "rb") as file:
+    with os.fdopen(open_regular(name, follow_links=False, folder=folder), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -9,8 +9,10 @@ killed between the two takes the file once more and finds a duplicate.
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +22,15 @@ from gateways.data_folder import require_writable, store_error
 from node.data.intake import ImportItem, Outcome, import_files
 from node.data.watched_archive import (
     IMPORTED,
-    MAX_SIDECAR_BYTES,
     PATIENT_SUFFIX,
     REASON_SUFFIX,
     REFUSED,
     move,
+    patient_beside,
     patient_of_interrupted,
 )
-from prescriptions.manifest import parse_manifest
+from node.data.watched_files import open_watched
+from prescriptions.manifest import MAX_MANIFEST_BYTES, parse_manifest
 from protocol.errors import ConfigError, PrescriptionError, StoreError
 
 if TYPE_CHECKING:
@@ -144,7 +147,7 @@ class WatchedFolder:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise store_error(error, path) from error
+                raise store_error(error, self._folder) from error
             before = self._seen.get(path)
             same = before is not None and (before.size, before.modified_ns) == (state.st_size, state.st_mtime_ns)
             found[path] = before if before is not None and same else _Look(state.st_size, state.st_mtime_ns, now)
@@ -162,26 +165,28 @@ class WatchedFolder:
         except OSError as error:
             raise store_error(error, self._folder) from error
 
-    def _manifest(self) -> dict[Path, str]:
-        path = self._folder / MANIFEST
-        if not path.is_file():
+    def _manifest(self) -> dict[Path, str] | None:
+        """Whose the listed files are; None where the manifest cannot be read now."""
+        if not (self._folder / MANIFEST).exists():
             return {}
         try:
-            entries = parse_manifest(path.read_text(encoding="utf-8"), source=MANIFEST)
+            with os.fdopen(open_watched(self._folder, self._folder / MANIFEST), encoding="utf-8") as file:
+                text = file.read(MAX_MANIFEST_BYTES + 1)
+            if len(text) > MAX_MANIFEST_BYTES:
+                raise ConfigError(f"{MANIFEST} is over {MAX_MANIFEST_BYTES} bytes", hint="import fewer at once")
+            entries = parse_manifest(text, source=MANIFEST)
         except (ConfigError, UnicodeDecodeError) as error:
-            # Perhaps it is just being written; the files that it names wait.
             self._say("watched_folder.manifest", str(error))
-            return {}
+            return None
         except OSError as error:
-            raise store_error(error, path) from error
+            self._say("watched_folder.manifest", f"{MANIFEST} cannot be read ({error.strerror})")
+            return None
         return {self._folder / entry.file: entry.patient for entry in entries}
 
-    def _patient_of(self, path: Path, patients: dict[Path, str]) -> str | None:
+    def _patient_of(self, path: Path, patients: dict[Path, str] | None) -> str | None:
         try:
             ahead = patient_of_interrupted(self._folder, path)
-            sidecar = _beside(path, PATIENT_SUFFIX)
-            if sidecar.is_file() and not sidecar.is_symlink() and sidecar.stat().st_size <= MAX_SIDECAR_BYTES:
-                return sidecar.read_text(encoding="utf-8", errors="replace").strip() or None
+            beside = patient_beside(self._folder, path)
         except OSError as error:
             # Whoever it names, it is not the one whom the manifest or the folder would name: the file waits.
             self._say("watched_folder.sidecar", f"a sidecar cannot be read ({error.strerror})")
@@ -190,18 +195,25 @@ class WatchedFolder:
             # Before it is imported: what cannot be moved away would be imported again and again.
             self._say("watched_folder.sidecar", str(error))
             return None
-        if ahead is not None:
-            return ahead or None
+        said = ahead if beside is None else beside
+        if said is not None:
+            return said or None
+        if patients is None:
+            # Perhaps it is just being written, and will name another than the folder does.
+            return None
         if path in patients:
             return patients[path]
         return None if path.parent == self._folder else path.parent.name
 
     def _take(self, path: Path, patient: str, now: int) -> None:
+        item = ImportItem(path, patient, partial(open_watched, self._folder))
         try:
-            (report,) = import_files(self._parts, [ImportItem(path, patient)], now).files
+            (report,) = import_files(self._parts, [item], now).files
         except (ConfigError, PrescriptionError) as error:
-            if path.exists():
+            if path.is_file() and not path.is_symlink():
                 self._move(path, REFUSED, str(error))
+            else:
+                self._say("watched_folder.replaced", "a file was gone, or no file any more, when it was to be read")
             return
         refused = report.outcome is Outcome.QUARANTINED
         self._move(path, REFUSED if refused else IMPORTED, _reasons(report))
@@ -213,10 +225,6 @@ class WatchedFolder:
 
 def _is_page(path: Path) -> bool:
     return not path.name.startswith((".", "~")) and not path.name.endswith(_UNFINISHED) and path.name != MANIFEST
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
 
 
 def _reasons(report: FileReport) -> str:

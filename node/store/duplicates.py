@@ -33,7 +33,7 @@ class PairKind(StrEnum):
     NEAR = "near"
     """They look the same."""
     REISSUED = "reissued"
-    """One patient, one day, the same medicines."""
+    """One patient, the same medicines, and days that may be one."""
 
 
 class PairStatus(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from node.data.proposal import nfc
 from node.store.local_store import Transaction, new_id
@@ -34,7 +34,7 @@ class QuarantinedFile:
     created_at: int
     """Seconds since 1970."""
     kept: SealedFile | None
-    """The sealed copy, or None when the file was left where it is."""
+    """The sealed copy, or None when the file was left where it is, or its copy had been kept long enough."""
 
 
 def add_quarantined(
@@ -86,6 +86,17 @@ def quarantined_files(transaction: Transaction) -> tuple[QuarantinedFile, ...]:
 def forget_quarantined(transaction: Transaction, quarantine_ids: Iterable[bytes]) -> None:
     """Deletes records and keys of what was kept aside; the caller then unlinks the sealed copies."""
     transaction.session.execute(delete(Quarantined).where(Quarantined.id.in_(list(quarantine_ids))))
+
+
+def forget_old_copies(transaction: Transaction, kept_until: int) -> None:
+    """Forgets the keys of copies that were made at or before a time; the records stay, and the caller sweeps the files.
+
+    Args:
+        transaction: A writing transaction.
+        kept_until: Seconds since 1970.
+    """
+    old = (Quarantined.sealed_key.is_not(None), Quarantined.created_at <= kept_until)
+    transaction.session.execute(update(Quarantined).where(*old).values(sealed_key=None))
 
 
 def _value(transaction: Transaction, row: Quarantined) -> QuarantinedFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Select, select, update
@@ -48,6 +48,8 @@ class StoredWord:
     proposal: Proposal
     label: str
     """What a person said is written; empty before the review and for a rejected word."""
+    reviewer: str
+    """Who said so; empty before the review."""
     reviewed_at: int | None
     """Seconds since 1970."""
     has_picture: bool
@@ -81,7 +83,7 @@ def trainable_words(transaction: Transaction, patient_ids: Collection[bytes]) ->
             key = transaction.patient_key(patient_id)
             crop = key.open(word.sealed_crop, Place("words", "sealed_crop", word.id))
             salt = key.open(word.sealed_salt, Place("words", "sealed_salt", word.id))
-            words.append(TrainableWord(word.id, patient_id, crop, _label(key, word), salt))
+            words.append(TrainableWord(word.id, patient_id, crop, _said(key, word)[0], salt))
     return tuple(words)
 
 
@@ -140,6 +142,15 @@ def crop_png(transaction: Transaction, word_id: bytes) -> bytes | None:
     return transaction.patient_key(patient_id).open(word.sealed_crop, Place("words", "sealed_crop", word_id))
 
 
+def crop_pngs(transaction: Transaction) -> Iterator[tuple[bytes, bytes]]:
+    """Id and crop of every word that has one, in the order of the random ids."""
+    with_crop = _with_patient().where(Word.sealed_crop.is_not(None)).order_by(Word.id)
+    for word, patient_id in transaction.session.execute(with_crop.execution_options(yield_per=256)):
+        if word.sealed_crop is not None:
+            place = Place("words", "sealed_crop", word.id)
+            yield word.id, transaction.patient_key(patient_id).open(word.sealed_crop, place)
+
+
 def record_review(transaction: Transaction, word: StoredWord, review: Review, now: int) -> None:
     """Writes what a person said; a later word of theirs replaces an earlier one. The caller then finishes the page.
 
@@ -165,6 +176,7 @@ def _with_patient() -> Select[Word, bytes]:
 
 def _value(transaction: Transaction, word: Word, patient_id: bytes) -> StoredWord:
     key = transaction.patient_key(patient_id)
+    label, reviewer = _said(key, word)
     return StoredWord(
         word_id=word.id,
         page_id=word.page_id,
@@ -172,14 +184,17 @@ def _value(transaction: Transaction, word: Word, patient_id: bytes) -> StoredWor
         patient=transaction.patient_of(patient_id),
         status=WordStatus(word.status),
         proposal=parse_proposal(key.open(word.sealed_proposal, Place("words", "sealed_proposal", word.id))),
-        label=_label(key, word),
+        label=label,
+        reviewer=reviewer,
         reviewed_at=word.reviewed_at,
         has_picture=word.sealed_crop is not None,
     )
 
 
-def _label(key: SealingKey, word: Word) -> str:
+def _said(key: SealingKey, word: Word) -> tuple[str, str]:
+    """Label and reviewer; both empty before the review."""
     if word.sealed_review is None:
-        return ""
-    fields = parse(key.open(word.sealed_review, Place("words", "sealed_review", word.id)))
-    return expect_str(expect_object(fields, _REVIEW_KEYS)["label"])
+        return "", ""
+    opened = parse(key.open(word.sealed_review, Place("words", "sealed_review", word.id)))
+    fields = expect_object(opened, _REVIEW_KEYS)
+    return expect_str(fields["label"]), expect_str(fields["reviewer"])

@@ -4,7 +4,7 @@ from operator import attrgetter
 import numpy as np
 import pytest
 from drawn_pages import cropped, grey_of, half_size, jpeg, page, photographed, turned
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prescriptions.duplicates import NEAR, likeness
@@ -95,6 +95,7 @@ def test_a_fingerprint_is_small():
     assert len(encode_fingerprint(fingerprint(1))) < 6_000
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damaged_bytes_are_refused_or_still_a_fingerprint(data):
     content = bytearray(encode_fingerprint(fingerprint(1)))

@@ -1,3 +1,4 @@
+import json
 import struct
 import time
 import zlib
@@ -131,6 +132,20 @@ def test_a_pdf_page_of_any_size_is_rendered_within_the_longest_side():
     assert page.pixels.shape == (500, 1000, 3)
 
 
+@pytest.mark.parametrize("box", [b"0 0 1 14400", b"0 0 14400 1"])
+def test_a_page_too_thin_for_any_text_is_refused(box):
+    strip = pdf(
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [%s] >>" % box,
+    )
+    with pytest.raises(QuarantinedError, match="is a strip of") as caught:
+        load_bytes(strip)
+    assert caught.value.reason == quarantine.NO_TEXT
+    (page,) = load_bytes(encoded(drawing(20, 2000), "PNG"))
+    assert page.pixels.shape == (2000, 20)
+
+
 def test_the_same_pixels_in_another_container_have_the_same_digest():
     exif = Image.Exif()
     exif[0x010E] = "another description"
@@ -218,6 +233,22 @@ def test_a_decoder_that_was_taken_over_cannot_break_the_daemon(monkeypatch, answ
     with pytest.raises(QuarantinedError) as caught:
         load_bytes(PNG)
     assert caught.value.reason == quarantine.DECODER_FAILED
+
+
+def test_what_a_taken_over_decoder_says_is_bounded_and_obeyed_by_no_terminal(monkeypatch):
+    sly = "\x1b[2J\x1b]0;mine\x07\r\n\u202e" + "x" * 900
+    refusal = json.dumps({"refused": "corrupt", "what": sly, "hint": sly}).encode() + b"\n"
+    words = json.dumps([[sly, [0, 0, 5, 5]]]).encode()
+    page = json.dumps({"shape": [9, 9], "orientation": 1, "layer_bytes": len(words)}).encode() + b"\n"
+    monkeypatch.setattr("prescriptions.load._run_worker", lambda *_: refusal)
+    with pytest.raises(QuarantinedError) as caught:
+        load_bytes(PNG)
+    assert (caught.value.reason, str(caught.value).isprintable()) == (quarantine.CORRUPT, True)
+    assert len(str(caught.value)) < 500
+    monkeypatch.setattr("prescriptions.load._run_worker", lambda *_: page + words + bytes(81))
+    ((word,),) = (found.layer for found in load_bytes(PNG))
+    assert word.text.isprintable()
+    assert len(word.text) <= 200
 
 
 def test_pages_of_a_taken_over_decoder_have_no_more_pixels_together_than_a_file_may_have(monkeypatch):

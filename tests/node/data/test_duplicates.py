@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import typer
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import select, update
 from typer.testing import CliRunner
 
 from node.data import duplicate_commands
@@ -35,7 +35,7 @@ from prescriptions.fingerprint import PageLook, look_at
 from prescriptions.reissue import Prescribed, PrescribedMedicine
 from prescriptions.understand import Prescription
 from prescriptions.words import encode_png
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, FederationError
 from tests.node.data_builders import NOW, Clinic
 
 DAY = date(2025, 3, 12)
@@ -137,6 +137,40 @@ def test_a_prescription_written_again_is_a_pair_for_one_patient_alone(site: Desk
     (shown,) = site.desk.waiting()
     assert shown.later.page_id == later
     assert (shown.earlier.written_on, shown.earlier.medicines) == (DAY, ("Napa 500 mg 1+0+1", "Seclo 20 mg od"))
+
+
+def test_a_look_up_that_failed_half_way_shifts_no_page(site: Desk) -> None:
+    pages = [site.add(f"page {seed}", look(seed))[0] for seed in (1, 2, 3)]
+    second = update(PageFingerprint).where(PageFingerprint.page_id == pages[1])
+    with site.clinic.store.write() as transaction:
+        query = select(PageFingerprint.sealed_fingerprint).where(PageFingerprint.page_id == pages[1])
+        kept = transaction.session.scalars(query).one()
+        transaction.session.execute(second.values(sealed_fingerprint=b"damaged"))
+    seen = SeenPages()
+    with pytest.raises(FederationError):
+        seen.catch_up(site.clinic.store)
+    with site.clinic.store.write() as transaction:
+        transaction.session.execute(second.values(sealed_fingerprint=kept))
+    seen.catch_up(site.clinic.store)
+    for seed, page_id in enumerate(pages, start=1):
+        assert page_id in seen.candidates(look(seed).fingerprint)
+
+
+def test_of_several_prescriptions_the_one_of_the_same_day_is_named(site: Desk) -> None:
+    site.add("Napa", look(1), Prescribed(None, (NAPA, SECLO)))
+    later, (unread,) = site.add("Ace", look(2), Prescribed(DAY, (NAPA, SECLO)))
+    assert unread.kind is PairKind.REISSUED
+    assert "could not be read" in site.desk.waiting()[0].why
+    _, found = site.add("Seclo", look(3), Prescribed(DAY, (NAPA, SECLO)), now=NOW + 1)
+    assert [near.page_id for near in found] == [later]
+    assert site.desk.waiting()[-1].why == "one day, the same medicines"
+
+
+def test_the_repeat_of_a_prescription_on_another_day_trains(site: Desk) -> None:
+    site.add("Napa", look(1), Prescribed(DAY, (NAPA, SECLO)))
+    for number, day in enumerate((date(2025, 4, 12), date(2025, 4, 9), date(2025, 3, 19), date(2026, 3, 12))):
+        assert site.add(f"repeat {number}", look(2 + number), Prescribed(day, (NAPA, SECLO)))[1] == ()
+    assert site.kept_out() == frozenset()
 
 
 def test_the_same_picture_is_not_named_a_second_time_for_what_it_says(site: Desk) -> None:

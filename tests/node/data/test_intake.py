@@ -61,10 +61,12 @@ class PenReader:
 class Hospital:
     """An intake over a data folder."""
 
-    def __init__(self, folder: Path, *, keep_originals: bool = False, limits: LoadLimits | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, keep_originals: bool = False, limits: LoadLimits | None = None, reader: Any = None
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
-        self.reader = PenReader()
+        self.reader = reader or PenReader()
         self.parts = IntakeParts(
             store=LocalStore(folder / "store.sqlite", STORE_KEY),
             reader=self.reader,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
+import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,12 +27,13 @@ from node.store.tables import Patient, Table
 from prescriptions.lexicon import bundled_lexicon
 from prescriptions.load import LoadLimits
 from prescriptions.rapidocr_reader import RapidOCRReader
+from prescriptions.redaction import PAPER
 from protocol.envelope import open_envelope
 from protocol.errors import StoreError
 from protocol.plan import RoundPlan
 from protocol.verification import RoundContext
 from tests.node.data_builders import NOW, SITE_ID
-from tests.node.private_pages import MEDICINES, SECRETS, draw_pages
+from tests.node.private_pages import FOOT, HANDS, MEDICINES, PRINTED, SECRETS, draw_pages
 from tests.node.site_world import SiteWorld
 
 LIKE = 80
@@ -42,6 +48,7 @@ class Aftermath:
     world: SiteWorld
     plan: RoundPlan
     pages: list[Path]
+    words: int
     logs: str
     reader: RapidOCRReader
 
@@ -50,20 +57,55 @@ class Aftermath:
         return " ".join(word.text for word in self.reader.read(framed))
 
 
-@pytest.fixture(scope="module")
-def after(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+class Lines(logging.Handler):
+    """Keeps what libraries log beside structlog."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.kept: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.kept.append(f"{record.name} {record.getMessage()} {record.exc_text}")
+
+
+@contextmanager
+def every_log() -> Iterator[list[Any]]:
+    """Everything that is logged, by whomever, at any level."""
+    root, lines = logging.getLogger(), Lines()
+    level = root.level
+    root.addHandler(lines)
+    root.setLevel(logging.DEBUG)
+    kept: list[Any] = [lines.kept]
+    try:
+        with capture_logs() as logs:
+            kept.append(logs)
+            yield kept
+    finally:
+        root.removeHandler(lines)
+        root.setLevel(level)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((PRINTED,), id="3 printed pages"),
+        pytest.param(HANDS, id="21 handwritten pages", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+    ],
+)
+def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     folder = tmp_path_factory.mktemp("private")
-    pages = draw_pages(folder)
+    pages = draw_pages(folder, request.param)
     world = SiteWorld(folder / "node", words=False)
     reader = RapidOCRReader()
-    with capture_logs() as logs:
+    with every_log() as logs:
         clinic = world.clinic
         parts = IntakeParts(
             clinic.store, reader, bundled_lexicon("demo"), LoadLimits(), clinic.originals, clinic.quarantine,
             keep_originals=False,
         )  # fmt: skip
         report = import_files(parts, [ImportItem(path, f"P-{n}") for n, path in enumerate(pages)], NOW)
-        assert [file.words for file in report.files] == [3, 3, 3]
+        # An engine misreads a handwritten name now and then.
+        assert report.words >= (3 if request.param == (PRINTED,) else 2) * len(pages)
         clinic.accept_all()
         for number in range(len(pages)):
             clinic.grant(f"P-{number}", now=world.now)
@@ -71,7 +113,7 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
         world.settle()
         plan = world.open_round()
         world.settle()
-    return Aftermath(world, plan, pages, repr(logs), reader)
+    return Aftermath(world, plan, pages, report.words, repr(logs), reader)
 
 
 def plain(text: str) -> str:
@@ -84,6 +126,20 @@ def secrets_in(text: str) -> list[str]:
 
 def secrets_read(text: str) -> list[str]:
     return [secret for secret in SECRETS if fuzz.partial_ratio(plain(secret), plain(text)) >= LIKE]
+
+
+def forms_of(text: str) -> Iterator[bytes]:
+    """The ways in which a text could lie in bytes that nobody meant to hold it."""
+    for spelling in {text, text.lower(), text.upper(), text.replace(" ", "")}:
+        data = spelling.encode()
+        yield from (data, spelling.encode("utf-16-le"), data.hex().encode(), json.dumps(spelling)[1:-1].encode())
+        # Whatever stands before it, the middle of its base64 is one of three texts.
+        yield from (base64.b64encode(bytes(shift) + data)[4 : 4 * ((shift + len(data)) // 3)] for shift in range(3))
+
+
+def left_in(content: bytes, *texts: str) -> list[str]:
+    """The texts that the content holds; a form of few bytes would be found in noise too."""
+    return [text for text in texts if any(len(form) > 5 and form in content for form in forms_of(text))]
 
 
 def opened_values(store: LocalStore) -> Iterator[tuple[str, bytes]]:
@@ -131,11 +187,15 @@ def test_no_text_of_the_decrypted_store_holds_a_secret(after: Aftermath) -> None
 
 def test_no_picture_of_the_store_shows_a_secret_when_it_is_read_again(after: Aftermath) -> None:
     pictures = [(kind, value) for kind, value in opened_values(after.world.clinic.store) if value.startswith(PNG)]
-    assert len(pictures) == len(MEDICINES) + len(after.pages)
+    assert len(pictures) == after.words + len(after.pages)
     shown = ""
     for kind, value in pictures:
-        text = after.texts_in(np.asarray(cv2.imdecode(np.frombuffer(value, np.uint8), cv2.IMREAD_GRAYSCALE)))
+        picture = np.asarray(cv2.imdecode(np.frombuffer(value, np.uint8), cv2.IMREAD_GRAYSCALE))
+        text = after.texts_in(picture)
         assert not secrets_read(text), kind
+        if kind.startswith("redacted"):
+            # A signature is no text: no engine would find it again.
+            assert picture[round(FOOT * picture.shape[0]) :].min() == PAPER
         shown += text
     assert all(fuzz.partial_ratio(name.casefold(), shown.casefold()) >= LIKE for name in MEDICINES)
 
@@ -143,14 +203,15 @@ def test_no_picture_of_the_store_shows_a_secret_when_it_is_read_again(after: Aft
 def test_reviewed_originals_are_gone_and_nothing_lies_in_clear_on_the_disk(after: Aftermath) -> None:
     assert after.world.clinic.files() == []
     disk = after.world.clinic.everything_on_disk()
-    assert not [secret for secret in (*SECRETS, "Grace Walker", *MEDICINES) if secret.encode() in disk]
+    assert (after.world.clinic.folder / "journal.sqlite").exists()
+    assert left_in(disk, *SECRETS, "Grace Walker", *MEDICINES) == []
     assert PNG not in disk
 
 
 def test_no_log_line_holds_a_secret_or_a_name(after: Aftermath) -> None:
     assert "intake.file" in after.logs
     assert not secrets_in(after.logs)
-    assert not [word for word in ("Grace", "Walker", *MEDICINES) if word in after.logs]
+    assert not [word for word in ("Grace", "Walker", "Lakeview", "P-0", *MEDICINES) if word in after.logs]
 
 
 def test_no_update_no_content_on_ipfs_and_no_event_holds_a_secret_or_a_name(after: Aftermath) -> None:
@@ -164,7 +225,9 @@ def test_no_update_no_content_on_ipfs_and_no_event_holds_a_secret_or_a_name(afte
     assert b"num_examples" in update
     ledger = world.governor
     events = ledger.events(ledger.identity.deployment_block_number, ledger.head().number)
-    left = [update, repr(events).encode(), *world.store.contents.values()]
-    names = ("Grace", "Walker", "P-0", *MEDICINES)
+    assert mine.event.envelope_cid in world.store.contents
+    left = [update, repr(events).encode(), *world.store.contents.values(), *world.others_store.contents.values()]
+    names = ("Grace", "Walker", "Lakeview", *MEDICINES)
     for content in left:
-        assert not [secret for secret in (*SECRETS, *names) if secret.encode() in content]
+        assert left_in(content, *SECRETS, *names) == []
+        assert b"P-0" not in content

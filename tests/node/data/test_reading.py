@@ -11,9 +11,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from gateways.journal import Journal
-from learning.english_g2 import EnglishG2
+from learning.backbone import Backbone
+from learning.backbones import OpenBackbones
+from learning.published import ENGLISH_G2, PP_OCR_V6
+from node.data.other_readings import OtherReading
 from node.data.proposal import READERS_DISAGREE
-from node.data.reading import MedicineReading, read_image
+from node.data.reading import MODELS_DISAGREE, MedicineReading, explain_image, read_image
 from node.rounds.global_models import GlobalModels, ModelRecord
 from node.settings import NodeSettings
 from node.site import Site, models_of
@@ -22,7 +25,7 @@ from prescriptions.reading import ReadWord
 from prescriptions.understand import UNKNOWN_STRENGTH
 from protocol.cid import cid_of_bytes
 from protocol.errors import ConfigError, QuarantinedError
-from protocol.identifiers import lineage_id_of
+from protocol.identifiers import LineageId, lineage_id_of
 from protocol.parameters import encode_parameters, parameters_digest
 from tests.learning.drawn_words import draw_word
 
@@ -54,12 +57,17 @@ class DrawnReader:
 
 
 @pytest.fixture(scope="module")
-def backbone() -> EnglishG2:
-    return EnglishG2()
+def backbones() -> OpenBackbones:
+    return OpenBackbones()
 
 
 @pytest.fixture
-def site(tmp_path: Path, backbone: EnglishG2) -> Site:
+def backbone(backbones: OpenBackbones) -> Backbone:
+    return backbones.of(ENGLISH_G2.digest, "last-conv")
+
+
+@pytest.fixture
+def site(tmp_path: Path, backbones: OpenBackbones) -> Site:
     (tmp_path / "lexicon.csv").write_text(LEXICON)
     values: dict[str, Any] = {
         "site": "dhaka-general",
@@ -70,18 +78,22 @@ def site(tmp_path: Path, backbone: EnglishG2) -> Site:
         "reading": {"lexicon": tmp_path / "lexicon.csv", "abstain_below": 0.4},
     }
     site = Site(NodeSettings.model_validate(values))
-    site.__dict__.update(backbone=backbone, journal=Journal(site.folder / "journal.sqlite"))
+    site.__dict__.update(backbones=backbones, journal=Journal(site.folder / "journal.sqlite"))
     return site
 
 
 @pytest.fixture
-def models(site: Site, backbone: EnglishG2) -> GlobalModels:
+def models(site: Site, backbone: Backbone) -> GlobalModels:
     models = models_of(site)
+    remember(models, LINEAGE, backbone)
+    return models
+
+
+def remember(models: GlobalModels, lineage_id: LineageId, backbone: Backbone) -> None:
     content = encode_parameters(backbone.initial_parameters())
     record = ModelRecord(0, parameters_digest(content), cid_of_bytes(content), True, 0, -1, 0)
     models.path_of(record.digest).write_bytes(content)
-    models.record(LINEAGE, record)
-    return models
+    models.record(lineage_id, record)
 
 
 def save(folder: Path, pixels: np.ndarray) -> Path:
@@ -152,6 +164,28 @@ def test_two_readers_that_disagree_are_flagged(site: Site, models: GlobalModels)
     assert found.engine_candidates[0][0] == "Ketoral"
 
 
+def test_the_model_of_another_lineage_reads_the_same_word(site: Site, models: GlobalModels, tmp_path: Path) -> None:
+    site.settings = site.settings.model_copy(update={"lineages": ("tests", "second", "without-a-model")})
+    remember(models, lineage_id_of("second"), site.backbones.of(PP_OCR_V6.digest, "head"))
+    (found,) = read(site, models, save(tmp_path, draw_word("Baclofen")), as_word=True)
+    (other,) = found.others
+    assert (other.lineage, other.round, other.medicine, other.text) == ("second", 0, "Baclofen", "Baclofen")
+    assert MODELS_DISAGREE not in found.flags
+    (found,) = read_image(site, models, tmp_path / "image.png", lineage_id_of("second"), as_word=True)
+    assert [(other.lineage, other.medicine) for other in found.others] == [("tests", "Baclofen")]
+
+
+@pytest.mark.parametrize(("says", "flagged"), [("Baclofen", False), (None, False), ("Ketoral", True)])
+def test_models_that_name_different_medicines_are_flagged(
+    site: Site, models: GlobalModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str | None, flagged: bool
+) -> None:
+    other = OtherReading("second", 3, says, 0.9, "?")
+    monkeypatch.setattr("node.data.reading.other_readings", lambda _readers, crops: [(other,)] * len(crops))
+    (found,) = read(site, models, save(tmp_path, draw_word("Baclofen")), as_word=True)
+    assert (MODELS_DISAGREE in found.flags) is flagged
+    assert found.others == (other,)
+
+
 def test_a_page_without_text_is_quarantined(site: Site, models: GlobalModels) -> None:
     site.__dict__["page_reader"] = DrawnReader(())
     with pytest.raises(QuarantinedError) as caught:
@@ -181,6 +215,29 @@ def test_nothing_of_the_page_is_stored(site: Site, models: GlobalModels) -> None
     before = sorted(item.name for item in site.folder.path.rglob("*"))
     read(site, models, path)
     assert sorted(item.name for item in site.folder.path.rglob("*")) == before
+
+
+def test_an_explained_page_has_the_same_readings_and_a_place_for_each_letter(site: Site, models: GlobalModels) -> None:
+    path = page_with(site, "Azithrocin")
+    (found,) = explain_image(site, models, path, LINEAGE, as_word=False)
+    (plain,) = read(site, models, path)
+    assert found.reading == plain
+    assert found.where == "page 1, medicine 1"
+    assert (found.explanation.first.name, found.explanation.first.share) == ("Azithrocin", plain.confidence)
+    letters = found.explanation.first.letters
+    assert "".join(seen.letter for seen in letters).lower() == "azithrocin"
+    ends = [edge for seen in letters for edge in (seen.left, seen.right)]
+    assert ends == sorted(ends)
+    assert 0 <= ends[0] < ends[-1] <= found.explanation.crop.shape[1]
+    assert np.mean([seen.probability for seen in letters]) > 0.5
+
+
+def test_a_word_that_is_not_named_is_explained_by_the_letters_read(site: Site, models: GlobalModels) -> None:
+    path = save(site.folder.path, draw_word("Wxyzq"))
+    (found,) = explain_image(site, models, path, LINEAGE, as_word=True)
+    assert not found.explanation.claimed
+    assert "".join(seen.letter for seen in found.explanation.first.letters) == found.reading.text
+    assert found.explanation.others
 
 
 @pytest.mark.slow

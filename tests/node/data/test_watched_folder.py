@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import signal
+import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from node.data.watched_folder import WatchedFolder
+from node.store.pages import has_page
+from node.store.quarantine import quarantined_files
+from prescriptions.load import load_bytes
 from protocol.errors import ConfigError, PrescriptionError, StoreError
 from tests.node.data.test_intake import Hospital, page_file
 from tests.node.data_builders import NOW
@@ -253,17 +260,14 @@ def test_a_sidecar_that_cannot_be_read_holds_up_its_own_file_only(
 ) -> None:
     watch.page("P001/a.png", 1)
     watch.page("P002/b.png", 2)
-    sidecar = watch.folder / "P001/a.png.patient"
-    sidecar.write_text("P009")
-    read = Path.read_text
+    (watch.folder / "P001/a.png.patient").write_text("P009")
 
-    def refuse(path: Path, **options: str) -> str:
-        if path == sidecar:
+    def refuse(path: str) -> None:
+        if path == "a.png.patient":
             raise PermissionError(13, "Permission denied")
-        return read(path, **options)
 
     with monkeypatch.context() as broken, capture_logs() as logs:
-        broken.setattr(Path, "read_text", refuse)
+        before_opening(broken, refuse)
         watch.settle()
         watch.settle()
     assert watch.patients() == {"P002"}
@@ -271,6 +275,118 @@ def test_a_sidecar_that_cannot_be_read_holds_up_its_own_file_only(
     assert "P001" not in repr(logs)
     watch.settle()
     assert watch.patients() == {"P002", "P009"}
+
+
+def before_opening(monkeypatch: pytest.MonkeyPatch, happens: Callable[[str], None]) -> None:
+    """Calls something with a file's name between the look at it and its opening."""
+    opened = os.open
+
+    def late(path: str, *arguments: Any, **options: Any) -> int:
+        happens(Path(path).name)
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr("os.open", late)
+
+
+def replaced_by_link(path: Path, secret: Path) -> None:
+    path.unlink()
+    path.symlink_to(secret)
+
+
+def replaced_by_pipe(path: Path, _secret: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def replaced_by_socket(path: Path, _secret: Path) -> None:
+    path.unlink()
+    os.mknod(path, stat.S_IFSOCK | 0o600)
+
+
+def replaced_by_folder(path: Path, _secret: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def folder_replaced_by_link(path: Path, secret: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved away"))
+    path.parent.symlink_to(secret.parent)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("name", "replace"),
+    [
+        *itertools.product(
+            ("a.png", "a.png.patient", "manifest.csv"),
+            (replaced_by_link, replaced_by_pipe, replaced_by_socket, replaced_by_folder),
+        ),
+        ("a.png", folder_replaced_by_link),
+        ("a.png.patient", folder_replaced_by_link),
+    ],
+)
+def test_what_replaces_a_file_after_it_was_looked_at_is_not_read(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, replace: Callable[[Path, Path], None]
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    page_file(secrets / "a.png", 7)
+    (secrets / "a.png.patient").write_text("P666")
+    (secrets / "manifest.csv").write_text("file,patient\nP001/a.png,P666\n")
+    watch.page("P001/a.png", 1)
+    (watch.folder / "P001" / "a.png.patient").write_text("P001")
+    (watch.folder / "manifest.csv").write_text("file,patient\nP001/a.png,P001\n")
+    place = watch.folder / name if name == "manifest.csv" else watch.folder / "P001" / name
+
+    at = ["P001" if replace is folder_replaced_by_link else name]
+
+    def strike(opened: str) -> None:
+        if opened in at and watch.seconds:
+            at.clear()
+            replace(place, secrets / name)
+
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        before_opening(broken, strike)
+        for _ in range(3):
+            watch.watched.step_or_wait(NOW)
+            watch.seconds += 10
+    assert at == []
+    assert "P001" not in repr(logs)
+    assert "P666" not in watch.patients()
+    with watch.hospital.parts.store.read() as transaction:
+        secret = load_bytes((secrets / "a.png").read_bytes())[0]
+        assert not has_page(transaction, secret.digest)
+        assert quarantined_files(transaction) == ()
+    assert (secrets / "a.png").exists()
+
+
+def test_a_pipe_named_on_the_command_line_is_refused_and_not_waited_for(watch: Watch, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ConfigError, match="no regular file"):
+        watch.hospital.take(tmp_path / "pipe.png")
+
+
+def test_a_file_under_a_name_that_is_no_text_is_imported_or_refused_like_any_other(watch: Watch) -> None:
+    page_file(watch.folder / "x.png", 1)
+    for name, content in ((b"\xff\x1b[2J.png", (watch.folder / "x.png").read_bytes()), (b"\xfe.png", b"no picture")):
+        path = watch.folder / os.fsdecode(name)
+        path.write_bytes(content)
+        path.with_name(path.name + ".patient").write_text("P001")
+    (watch.folder / "x.png").unlink()
+    assert watch.settle()
+    (word,) = watch.hospital.words()
+    assert word.proposal.where.file == "  [2J.png"
+    with watch.hospital.parts.store.read() as transaction:
+        assert [kept.file_name for kept in quarantined_files(transaction)] == [" .png"]
+
+
+def test_while_the_manifest_cannot_be_read_no_folder_names_a_patient_in_its_place(watch: Watch) -> None:
+    watch.page("P001/a.png", 1)
+    (watch.folder / "manifest.csv").write_bytes(b"file,patient\nP001/a.png,\xe0")
+    assert not watch.settle()
+    (watch.folder / "manifest.csv").write_text("file,patient\nP001/a.png,P002\n")
+    watch.settle()
+    assert watch.patients() == {"P002"}
 
 
 def test_a_folder_that_takes_no_file_is_said_at_the_start_and_imports_nothing(
