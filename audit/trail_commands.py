@@ -78,6 +78,7 @@ def trail_command(
     wanted = parse_search(site, lineage, round_number, kind, model, consent_root, tx, since, until, newest)
     labels = _labels(names, name, site, lineage)
     with _filled(ChainOptions(deployment, rpc, compare_rpc, finality), index) as (engine, number, _ledger):
+        _expect_known(engine, number, wanted)
         rows = trail(search(engine, number, wanted), labels)
         if as_json:
             for row in rows:
@@ -111,6 +112,7 @@ def export_command(
     wanted = parse_search(site, lineage, round_number, kind, model, consent_root, tx, since, until, None)
     labels = _labels(names, name, site, lineage)
     with _filled(ChainOptions(deployment, rpc, compare_rpc, finality), index) as (engine, number, _ledger):
+        _expect_known(engine, number, wanted)
         rows = list(trail(search(engine, number, wanted), labels))
     if out.suffix == ".csv":
         stream = StringIO(newline="")
@@ -179,6 +181,16 @@ def _filled(chain: ChainOptions, index: str | None) -> Iterator[tuple[Engine, in
         yield engine, number, ledger
     finally:
         engine.dispose()
+
+
+def _expect_known(engine: Engine, number: int, wanted: Search) -> None:
+    """A name with a slip in it must not read as "nothing happened"."""
+    for what, alone in (
+        ("site", Search(site_id=wanted.site_id, newest=1)),
+        ("lineage", Search(lineage_id=wanted.lineage_id, newest=1)),
+    ):
+        if alone != Search(newest=1) and not list(search(engine, number, alone)):
+            raise ConfigError(f"the chain knows no such {what}", hint="check the spelling of the slug")
 
 
 def _labels(names: Path | None, slugs: Iterable[str] | None, *asked: str | None) -> Names:

@@ -12,7 +12,7 @@ from audit.index.searching import Search, parse_search, search
 from audit.names import Names
 from audit.tables import trail_csv, trail_line
 from audit.trail import trail
-from audit.trail_commands import _news
+from audit.trail_commands import _expect_known, _news
 from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import site_id_of
 from tests.audit.index.test_trail_index import admit
@@ -51,6 +51,18 @@ def test_a_time_with_an_offset_is_the_same_moment() -> None:
 def test_words_that_mean_nothing_are_refused(given: dict[str, object], error: type[Exception]) -> None:
     with pytest.raises(error):
         words(**given)
+
+
+def test_a_site_that_the_chain_does_not_know_is_no_quiet_site() -> None:
+    world = FakeWorld()
+    admit(world, "north")
+    engine = open_database("sqlite://")
+    number = fill(engine, world.fresh_ledger())
+    _expect_known(engine, number, words(site="north", kinds=["site-left"]))
+    _expect_known(engine, number, words(round_number=3))
+    for given in ({"site": "nroth"}, {"lineage": "nobody"}):
+        with pytest.raises(ConfigError, match="knows no such"):
+            _expect_known(engine, number, words(**given))
 
 
 def test_watching_tells_each_event_once(capsys: pytest.CaptureFixture[str]) -> None:
