@@ -14,7 +14,13 @@ from protocol.consent_receipt import DUO_PURPOSES, ByGuardian, ByWaiver, Consent
 from protocol.errors import ConfigError, ConsentError, MalformedError, VerificationError
 from protocol.history import ConsentView, History
 from protocol.joining import key_document_digest
-from protocol.sample_proof import Absence, Presence, SampleProof, verify_sample_proof
+from protocol.sample_proof import (
+    CLOCK_TOLERANCE_SECONDS,
+    Absence,
+    Presence,
+    SampleProof,
+    verify_sample_proof,
+)
 
 if TYPE_CHECKING:
     from audit.names import Names
@@ -94,13 +100,15 @@ def _named_documents(events: Iterable[LocatedEvent], site_id: SiteId) -> Iterato
 def _witnesses_at(
     granted_at: int, documents: Iterable[KeyDocument], named: Sequence[tuple[int, Digest]]
 ) -> frozenset[AccountAddress]:
-    """The witnesses whom the key document in force at a time names.
+    """The witnesses whom a key document names that was in force at a time of the site's clock.
 
     Staff may ask patients while the site still waits to be admitted: until then its first document counts.
     """
-    before = [digest for named_at, digest in named if named_at <= granted_at]
-    in_force = before[-1] if before else named[0][1]
-    found = (document for document in documents if key_document_digest(document) == in_force)
+    earliest, latest = granted_at - CLOCK_TOLERANCE_SECONDS, granted_at + CLOCK_TOLERANCE_SECONDS
+    before = [digest for named_at, digest in named if named_at <= earliest]
+    in_force = {before[-1] if before else named[0][1]}
+    in_force.update(digest for named_at, digest in named if earliest < named_at <= latest)
+    found = (document for document in documents if key_document_digest(document) in in_force)
     return frozenset(witness for document in found for witness in document.witnesses)
 
 
@@ -173,12 +181,14 @@ def _receipt_differences(
     except ConsentError as error:
         yield error.what
         return
-    if receipt.granted_at > published_at.timestamp:
+    if receipt.granted_at > published_at.timestamp + CLOCK_TOLERANCE_SECONDS:
         yield (
-            f"the consent receipt says that it was granted at {_moment(receipt.granted_at)}, after block "
-            f"{published_at.block_number} of {_moment(published_at.timestamp)}, whose consent root holds it"
+            f"the consent receipt says that it was granted at {_moment(receipt.granted_at)}, over "
+            f"{CLOCK_TOLERANCE_SECONDS} s after block {published_at.block_number} of "
+            f"{_moment(published_at.timestamp)}, whose consent root holds it"
         )
-    if receipt.expires_at <= registered_at:
+    # No tolerance: the contract compares an expiry with the block's time too, and lets its last second count.
+    if receipt.expires_at < registered_at:
         yield f"the consent receipt had expired on {_day(receipt.expires_at)}, before the registration"
     if not any(receipt.covers(purpose) for purpose in _RESEARCH):
         yield "the consent receipt allows no research: the sample should not have trained"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress
@@ -18,6 +18,7 @@ from gateways.embedded_kubo.repository import write_swarm_key
 from gateways.key_ring import KeyRing, read_new_passphrase
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.settings import parse_settings
+from learning.published import ENGLISH_G2, PUBLISHED
 from protocol.canonical_json import MAX_INTEGER
 from protocol.deployment import encode_deployment
 from protocol.errors import ConfigError
@@ -26,8 +27,13 @@ from protocol.ledger_calls import CreateLineage
 from protocol.parameters import encode_parameters, parameters_digest
 from protocol.plan import PLAN_SCHEMA
 
+if TYPE_CHECKING:
+    from learning.backbone import Backbone
+    from learning.genesis import GenesisSettings
+
 _MAX_RENDERINGS = 1000
 _MAX_EPOCHS = 10_000
+_SCOPES = "; ".join(f"{published.name}: {', '.join(published.scopes)}" for published in PUBLISHED)
 
 
 def init(
@@ -88,40 +94,57 @@ def genesis(
     fonts: Annotated[Path, typer.Option("--fonts", help="Folder of font files to draw the names with.")],
     lineage: Annotated[str, typer.Option("--lineage", parser=check_slug, help="Slug of the lineage to create.")],
     config: Config = DEFAULT_CONFIG,
+    *,
+    backbone: Annotated[
+        str, typer.Option("--backbone", help="Published network whose front stays frozen.")
+    ] = ENGLISH_G2.name,
+    scope: Annotated[
+        str | None, typer.Option("--scope", help=f"What sites train, the first when unset. {_SCOPES}.")
+    ] = None,
     renderings: Annotated[int, typer.Option(min=1, max=_MAX_RENDERINGS, help="Images of each name.")] = 4,
     epochs: Annotated[int, typer.Option(min=1, max=_MAX_EPOCHS, help="Passes over the images.")] = 1,
     seed: Annotated[int, typer.Option(min=0, max=MAX_INTEGER, help="Decides the images and their order.")] = 0,
     family: Annotated[list[str] | None, typer.Option("--family", help="Font families; all when unset.")] = None,
 ) -> None:
     """Makes round 0 of a lineage: pre-trained on rendered names of the country's medicines, pinned, on chain."""
-    from learning.device import profile_device  # noqa: PLC0415 - torch loads for seconds
-    from learning.english_g2 import EnglishG2  # noqa: PLC0415
-    from learning.genesis import GenesisProgress, GenesisSettings, pretrain  # noqa: PLC0415
-    from prescriptions.lexicon import load_lexicon  # noqa: PLC0415
+    from learning.backbones import make_backbone  # noqa: PLC0415 - torch loads for seconds
+    from learning.genesis import GenesisSettings  # noqa: PLC0415
 
-    with open_governor(config) as governor, Progress(console=talk, transient=True) as bar:
+    # First of all: a name that does not exist must not cost a passphrase.
+    network = make_backbone(backbone, scope)
+    settings = GenesisSettings(
+        renderings=renderings, epochs=epochs, seed=seed, families=tuple(family) if family else None
+    )
+    with open_governor(config) as governor:
         lineage_id = lineage_id_of(lineage)
         known = ChainFollower(governor.ledger).sync().lineages.get(lineage_id)
         if known is not None:
             out.print(f"{lineage} exists: genesis model {known.created.model_digest}", soft_wrap=True)
             return
+        encoded = _pretrained(network, lexicon, fonts, settings)
+        path = governor.folder / f"genesis-{lineage}.safetensors"
+        write_atomically(path, encoded)
+        cid = governor.block_store.add(path)
+        digest = parameters_digest(encoded)
+        receipt = governor.ledger.send(CreateLineage(lineage_id, 0, digest, cid, network.digest, PLAN_SCHEMA))
+    out.print(f"{lineage}: genesis model {digest}, {cid}, tx {receipt.tx_hash}", soft_wrap=True)
+    out.print(f"backbone {network.name}, scope {network.scope}: aggregators need the scope in their settings")
+
+
+def _pretrained(network: Backbone, lexicon: Path, fonts: Path, settings: GenesisSettings) -> bytes:
+    """The encoded model of round 0; a progress bar shows how far it is."""
+    from learning.device import profile_device  # noqa: PLC0415
+    from learning.genesis import GenesisProgress, pretrain  # noqa: PLC0415
+    from prescriptions.lexicon import load_lexicon  # noqa: PLC0415
+
+    with Progress(console=talk, transient=True) as bar:
         task = bar.add_task("pre-training", total=None)
-        settings = GenesisSettings(
-            renderings=renderings, epochs=epochs, seed=seed, families=tuple(family) if family else None
-        )
-        backbone = EnglishG2()
 
         def show(progress: GenesisProgress) -> None:
             bar.update(task, description=progress.stage, completed=progress.done, total=progress.total)
 
         names = load_lexicon(lexicon).names
-        encoded = encode_parameters(pretrain(backbone, names, fonts, settings, profile_device(), show))
-        path = governor.folder / f"genesis-{lineage}.safetensors"
-        write_atomically(path, encoded)
-        cid = governor.block_store.add(path)
-        digest = parameters_digest(encoded)
-        receipt = governor.ledger.send(CreateLineage(lineage_id, 0, digest, cid, backbone.digest, PLAN_SCHEMA))
-    out.print(f"{lineage}: genesis model {digest}, {cid}, tx {receipt.tx_hash}", soft_wrap=True)
+        return encode_parameters(pretrain(network, names, fonts, settings, profile_device(), show))
 
 
 def _keys(folder: DataFolder, passphrase: bytes) -> KeyRing:

@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from gateways.data_folder import store_error
 from protocol.errors import ConfigError, FederationError
+from protocol.foreign_text import one_line
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 _DEBUG = "--debug"
 _INTERRUPTED = 130
+_MAX_MESSAGE_CHARACTERS = 2_000
 """What a shell says of a program that Ctrl-C ended."""
 _ROOMS = {
     "node": ("node.commands", "A site's node: data, consent, training, reading."),
@@ -113,8 +115,9 @@ def _failure_of(error: Exception) -> FederationError:
 
 def _print_error(line: str) -> None:
     # A file's name or an endpoint's words may hold line breaks, or codes that a terminal obeys.
-    printable = "".join(character if character.isprintable() else " " for character in line)
-    Console(stderr=True).print(f"[red]error[/red] {escape(printable)}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(
+        f"[red]error[/red] {escape(one_line(line, _MAX_MESSAGE_CHARACTERS))}", highlight=False, soft_wrap=True
+    )
 
 
 def _replace_closed_streams() -> None:

@@ -123,19 +123,6 @@ class KuboBlockStore:
         except RPCDeadlineError as error:
             raise self._silent() from error
 
-    def connect_peer(self, multiaddr: str) -> None:
-        """Dials a peer of the same swarm, such as ``/ip4/10.0.0.7/tcp/4001/p2p/12D3…``.
-
-        Raises:
-            BlockStoreError: Not reachable, or it holds another swarm key.
-        """
-        try:
-            self._rpc.swarm_connect(multiaddr)
-        except (RPCRefusedError, RPCDeadlineError) as error:
-            raise BlockStoreError(
-                f"no connection to the IPFS peer {multiaddr}", hint="is it running, and is the swarm key the same?"
-            ) from error
-
     def peers(self) -> tuple[str, ...]:
         """Connected peers as multiaddresses with /p2p/ID."""
         try:

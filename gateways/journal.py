@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Integer, LargeBinary, String, create_
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from gateways.sqlite_errors import translated
+from gateways.sqlite_errors import tell_full_disk, translated
 from protocol.canonical_json import JSONValue, encode, parse
 
 
@@ -94,6 +94,7 @@ class Journal:
 def open_sqlite(path: Path) -> Engine:
     """An SQLite engine whose commits survive a power cut: WAL, synchronous=FULL, foreign keys, 10 s of patience."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
+    tell_full_disk(engine, path)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Connection, _record: object) -> None:

@@ -148,11 +148,6 @@ class KuboRPC:
                 return False
             raise
 
-    def swarm_connect(self, multiaddr: str) -> None:
-        """Dials a peer."""
-        with self._translated():
-            self._client.swarm.connect(multiaddr)
-
     def swarm_peers(self) -> tuple[str, ...]:
         """Connected peers as multiaddresses with /p2p/ID."""
         with self._translated():

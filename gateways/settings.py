@@ -54,7 +54,7 @@ def _kubo_url(url: str) -> str:
 RPCURL = Annotated[str, AfterValidator(_rpc_url)]
 """JSON-RPC over http(s)."""
 KuboURL = Annotated[str, AfterValidator(_kubo_url)]
-"""RPC of a running Kubo."""
+"""RPC of a running Kubo: an origin or a multiaddress, without anything that could be a key."""
 
 
 DEFAULT_MAX_FEE_GWEI = 500.0
@@ -71,6 +71,13 @@ class ChainSettings(Settings):
     """How long a transaction may take into a block."""
     max_fee_gwei: float = Field(default=DEFAULT_MAX_FEE_GWEI, gt=0)
     """The most that is signed for one unit of gas; nothing is sent while the endpoint asks for more."""
+
+    def shown(self) -> dict[str, object]:
+        """The settings for a screen or a log: of a URL only the origin, for the rest may hold a key."""
+        values: dict[str, object] = self.model_dump(mode="json") | {"rpc_url": origin_of(self.rpc_url)}
+        if self.compare_rpc_url is not None:
+            values["compare_rpc_url"] = origin_of(self.compare_rpc_url)
+        return values
 
 
 class IPFSSettings(Settings):

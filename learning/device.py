@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
+from protocol.errors import LearningError
+
+if TYPE_CHECKING:
+    from learning.backbone import Backbone
+
 _GIB = 1024**3
+_FLOAT16 = 2
+_FLOAT32 = 4
+_STEP_COPIES = 8
+"""Arrays of about the features' size that one step holds: input, activations and their gradients."""
+_SCOPE_COPIES = 8
+"""Parent, parameters, gradient, Adam's two moments, the delta in float64 and as it leaves."""
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -22,7 +35,7 @@ class DeviceSettings:
     threads: int | None = None
     """Overrides the choice."""
     use_accelerator: bool = False
-    """Whether training may run on the accelerator. Its sums differ from the processor's in the last bits."""
+    """Whether training runs on the accelerator where there is one. Its sums differ in the last bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +54,6 @@ class DeviceProfile:
     """Where training runs."""
     batch_size: int
     """Most samples a training step; a plan that asks for more gets this many."""
-    long_side_pixels: int
-    """Longest side to which a page is scaled before it is read."""
 
     def lines(self) -> tuple[str, ...]:
         """The profile in words, one fact a line, for the node's start-up report."""
@@ -69,7 +80,6 @@ def profile_device(settings: DeviceSettings | None = None) -> DeviceProfile:
         threads=max(1, settings.threads or (1 if settings.shares_cores else cores)),
         torch_device=accelerator if accelerator and settings.use_accelerator else "cpu",
         batch_size=batch_size_for(available),
-        long_side_pixels=long_side_for(available),
     )
 
 
@@ -78,9 +88,33 @@ def batch_size_for(memory_available_bytes: int) -> int:
     return 32 if memory_available_bytes >= _GIB else 16 if memory_available_bytes >= _GIB // 2 else 8
 
 
-def long_side_for(memory_available_bytes: int) -> int:
-    """Longest page side in pixels: 2000 from 3 GiB of free memory, 1600 from 1.5 GiB, else 1200."""
-    return 2000 if memory_available_bytes >= 3 * _GIB else 1600 if memory_available_bytes >= 3 * _GIB // 2 else 1200
+def require_memory(backbone: Backbone, words: int, batch_size: int) -> None:
+    """Refuses a training that the memory free at this moment cannot hold: the system would end the whole process.
+
+    Args:
+        backbone: The lineage's; its features and scope decide.
+        words: Samples; the features of all are in memory at once.
+        batch_size: Samples a step.
+
+    Raises:
+        LearningError: It does not fit.
+    """
+    needed, available = training_bytes(backbone, words, batch_size), _memory_bytes()[1]
+    if needed > available:
+        raise LearningError(
+            f"training on {words} words needs {needed / _GIB:.1f} GiB of memory, {available / _GIB:.1f} GiB are free",
+            hint="end other programs on this machine, or add memory",
+        )
+
+
+def training_bytes(backbone: Backbone, words: int, batch_size: int) -> int:
+    """What a training holds at once, roughly and rather too much: features, one step, scope and optimizer."""
+    values = math.prod(backbone.feature_shape)
+    scope = sum(math.prod(shape) for _, shape in backbone.scope_tensors())
+    # While features are gathered they are there twice: each for itself and in one array.
+    return 2 * words * values * _FLOAT16 + (
+        min(batch_size, words) * values * _STEP_COPIES + scope * _SCOPE_COPIES
+    ) * _FLOAT32
 
 
 def _memory_bytes() -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +19,7 @@ from gateways.data_folder import DataFolder
 from gateways.key_ring import read_new_passphrase
 from node.command_options import DEFAULT_CONFIG, AsJSON, Config, out, print_json, talk
 from node.data import commands as data_commands
+from node.data.read_command import read_command
 from node.joining import create_keys, join
 from node.keys import commands as key_commands
 from node.keys.documents import own_account
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from learning.training import TrainingProgress
-    from node.data.reading import MedicineReading
     from node.rounds.preparation import ShowProgress
     from protocol.identifiers import RoundId
 
@@ -43,6 +43,7 @@ app = typer.Typer(no_args_is_help=True, help="A site's node: data, consent, trai
 model_app = typer.Typer(no_args_is_help=True, help="The global models that this site has seen.")
 app.add_typer(model_app, name="model")
 data_commands.add_to(app)
+app.command("read")(read_command)
 key_commands.add_to(app)
 
 
@@ -166,50 +167,6 @@ def participate(config: Config = DEFAULT_CONFIG) -> None:
         for view in open_rounds:
             approve(site.journal, view.round_id)
             out.print(f"takes part in round {view.opened.round}")
-
-
-@app.command()
-def read(
-    image: Annotated[Path, typer.Argument(help="A page (PNG, JPG, TIFF, WEBP, PDF, DICOM), or with --word one word.")],
-    config: Config = DEFAULT_CONFIG,
-    *,
-    lineage: Annotated[str | None, typer.Option(help="Which lineage's model; the first in the settings.")] = None,
-    word: Annotated[bool, typer.Option("--word", help="The image is one medicine word.")] = False,
-    as_json: AsJSON = False,
-) -> None:
-    """Reads a prescription with the model in use. An aid to a person, never a dispensing decision."""
-    from node.data.reading import read_image  # noqa: PLC0415 - torch loads for seconds
-
-    with open_site(config) as site:
-        slug = lineage or site.settings.lineages[0]
-        readings = read_image(site, models_of(site), image, lineage_id_of(slug), as_word=word)
-    if as_json:
-        print_json([asdict(reading) for reading in readings])
-        return
-    out.print(_reading_table(readings))
-    talk.print("an aid to a person, never a dispensing decision")
-
-
-def _reading_table(readings: Iterable[MedicineReading]) -> Table:
-    table = Table("page", "line", "medicine", "sure", "others", "letters", "page reader", "dose", "look at", box=None)
-    for reading in readings:
-        names = [name for name in reading.alternatives if name[0] != reading.medicine]
-        dose = " ".join(part for part in (reading.strength, reading.form, reading.frequency) if part)
-        engine = f"{reading.engine_text} → {_shares(reading.engine_candidates[:2])}" if reading.engine_text else ""
-        cells = (_shares(names[:3]), reading.text, engine, dose)
-        table.add_row(
-            str(reading.page),
-            str(reading.line or ""),
-            "[bold]cannot tell: a person must read it[/bold]" if reading.medicine is None else escape(reading.medicine),
-            f"{reading.confidence:.0%}",
-            *map(escape, cells),
-            ", ".join(reading.flags),
-        )
-    return table
-
-
-def _shares(names: Iterable[tuple[str, float]]) -> str:
-    return ", ".join(f"{name} {share:.0%}" for name, share in names)
 
 
 @model_app.command("list")

@@ -12,7 +12,9 @@ from gateways.daemon_block_store import daemon_block_store
 from gateways.outbox import Outbox
 from gateways.repeating import repeat
 from gateways.stopping import stoppable
+from node.command_options import FEATURES, originals_of, quarantine_of
 from node.consent.publication import ConsentPublisher
+from node.data.sweeping import sweep
 from node.keys.account_switch import AccountSwitch
 from node.parts import SiteParts
 from node.rounds.loop import NodeLoop
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger(__name__)
 
+_SWEEP_SECONDS = 3600.0
 _IMPORT_BUDGET_SECONDS = 20.0
 """No further file of the watched folder is begun in a pass that took so long: rounds and withdrawals wait behind it."""
 WAITS_FOR = (LedgerError, BlockStoreError, StoreError)
@@ -58,7 +61,7 @@ def run(site: Site, progress: ShowProgress) -> None:
             loop = AccountSwitch(
                 site, follower, lambda: NodeLoop(assemble(site, site.ledger, block_store), follower, progress)
             )
-            step = watching(site, loop.step)
+            step = watching(site, sweeping(site, loop.step))
             logger.info("node.ready", site=settings.site, lineages=list(settings.lineages))
             repeat(
                 step,
@@ -67,6 +70,40 @@ def run(site: Site, progress: ShowProgress) -> None:
                 max_backoff_seconds=settings.max_backoff_seconds,
             )
     logger.info("node.stopped", site=settings.site)
+
+
+def sweeping(
+    site: Site, step: Callable[[], bool], *, clock: Callable[[], float] = time.monotonic
+) -> Callable[[], bool]:
+    """The loop's step, before which an hourly sweep removes the sealed files that nobody needs any more.
+
+    Args:
+        site: Open.
+        step: The loop's.
+        clock: Seconds of a steady clock.
+    """
+    originals, quarantine = originals_of(site), quarantine_of(site)
+    settings, due = site.settings, clock()
+
+    def sweep_and_step() -> bool:
+        nonlocal due
+        if clock() >= due:
+            due = clock() + _SWEEP_SECONDS
+            try:
+                sweep(
+                    site.store,
+                    originals,
+                    quarantine,
+                    int(time.time()),
+                    keep_originals=settings.reading.keep_originals,
+                    quarantine_days=settings.intake.quarantine_days,
+                )
+            except StoreError as error:
+                # A stray file in a folder holds up no round.
+                logger.warning("node.sweep_failed", reason=str(error))
+        return step()
+
+    return sweep_and_step
 
 
 def watching(site: Site, step: Callable[[], bool]) -> Callable[[], bool]:
@@ -93,18 +130,23 @@ def watching(site: Site, step: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def assemble(site: Site, ledger: Ledger, block_store: BlockStore) -> SiteParts:
-    """Opens everything that rounds need; loads the backbone."""
+    """Opens everything that rounds need; a backbone loads when a lineage first needs it."""
     from learning.device import DeviceSettings, profile_device  # noqa: PLC0415 - torch loads for seconds
     from learning.lexicon_index import LexiconIndex  # noqa: PLC0415
-    from node.rounds.features import FeatureCache  # noqa: PLC0415
-    from node.rounds.local_training import Trainer  # noqa: PLC0415
+    from node.rounds.trainers import Trainers  # noqa: PLC0415
 
     settings = site.settings
     device = profile_device(DeviceSettings(threads=settings.training.threads))
     for line in device.lines():
         logger.info("device", says=line)
     audit_key = site.key_ring.get(AUDIT_KEY)
-    cache = FeatureCache(site.folder.subfolder("features"), site.key_ring.get(STORE_KEY), site.backbone)
+    trainers = Trainers(
+        site.folder.subfolder(FEATURES),
+        site.key_ring.get(STORE_KEY),
+        site.backbones,
+        device,
+        LexiconIndex.of(site.lexicon.names),
+    )
     outbox = Outbox(ledger, site.journal, resend_after_seconds=settings.resend_after_seconds)
     return SiteParts(
         settings=settings,
@@ -116,8 +158,7 @@ def assemble(site: Site, ledger: Ledger, block_store: BlockStore) -> SiteParts:
         audit_key=audit_key,
         outbox=outbox,
         block_store=block_store,
-        backbone=site.backbone,
-        trainer=Trainer(site.backbone, cache, device, LexiconIndex.of(site.lexicon.names)),
+        trainers=trainers,
         models=models_of(site),
         consents=ConsentPublisher(site.site_id, site.store, audit_key, outbox, site.journal),
         rounds=RoundRecords(site.folder, site.journal),

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateways.journal import Journal
     from gateways.outbox import Outbox
-    from learning.backbone import Backbone
     from node.consent.publication import ConsentPublisher
     from node.rounds.global_models import GlobalModels
-    from node.rounds.local_training import Trainer
     from node.rounds.records import RoundRecords
+    from node.rounds.trainers import Trainers
     from node.sent import SentLog
     from node.settings import NodeSettings
     from node.store.local_store import LocalStore
@@ -34,8 +33,8 @@ class SiteParts:
     audit_key: bytes
     outbox: Outbox
     block_store: BlockStore
-    backbone: Backbone
-    trainer: Trainer
+    trainers: Trainers
+    """One for each backbone and scope of its lineages."""
     models: GlobalModels
     consents: ConsentPublisher
     rounds: RoundRecords

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from gateways.settings import ChainSettings, FilePath, IPFSSettings, Settings, Slug
+
+QUARANTINE_DAYS = 30
 
 
 class StageSettings(Settings):
@@ -65,6 +66,8 @@ class IntakeSettings(Settings):
     """Address space of the decoder's process."""
     timeout_seconds: float = Field(default=30.0, gt=0)
     """For decoding a file."""
+    quarantine_days: int = Field(default=QUARANTINE_DAYS, ge=0, le=3650)
+    """Sealed copies of files that could not be imported are deleted after so long; with 0 only the reason is kept."""
 
 
 class TrainingLimits(Settings):
@@ -138,21 +141,5 @@ class NodeSettings(Settings):
 
 
 def shown(settings: NodeSettings) -> dict[str, object]:
-    """The settings for a screen or a log: URLs are cut to scheme and host, for a path or a user name may hold a key."""
-    values: dict[str, object] = settings.model_dump(mode="json")
-    chain = {**settings.chain.model_dump(mode="json"), "rpc_url": _origin(settings.chain.rpc_url)}
-    if settings.chain.compare_rpc_url is not None:
-        chain["compare_rpc_url"] = _origin(settings.chain.compare_rpc_url)
-    ipfs = settings.ipfs.model_dump(mode="json")
-    if settings.ipfs.url is not None:
-        ipfs["url"] = _origin(settings.ipfs.url)
-    return values | {"chain": chain, "ipfs": ipfs}
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    try:
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        port = ""
-    return f"{parts.scheme}://{parts.hostname or ''}{port}"
+    """The settings for a screen or a log: URLs are cut to scheme, host and port."""
+    return settings.model_dump(mode="json") | {"chain": settings.chain.shown()}

@@ -20,6 +20,7 @@ from gateways.key_ring import KeyRing, read_passphrase
 from gateways.key_ring.accounts import address_of, open_account
 from gateways.ledger.connecting import connect
 from gateways.settings import load_settings
+from learning.backbones import OpenBackbones
 from node.keys.documents import ACCOUNT_KEY, NEXT_ACCOUNT_KEY, take_up_account
 from node.rounds.global_models import GlobalModels
 from node.settings import NodeSettings
@@ -32,7 +33,6 @@ from protocol.ports import BlockStore, ChainIdentity
 
 if TYPE_CHECKING:
     from gateways.ledger.web3_ledger import Web3Ledger
-    from learning.backbone import Backbone
     from node.store.local_store import LocalStore
     from prescriptions.reading import PageReader
 
@@ -117,11 +117,9 @@ class Site:
         return make_reader(self.settings.reading.engine)
 
     @cached_property
-    def backbone(self) -> Backbone:
-        """The frozen network of the recogniser, its weights checked by digest."""
-        from learning.english_g2 import EnglishG2  # noqa: PLC0415
-
-        return EnglishG2()
+    def backbones(self) -> OpenBackbones:
+        """The frozen networks of the lineages' models, each loaded and checked by digest when it is first needed."""
+        return OpenBackbones()
 
     @property
     def lineage_ids(self) -> dict[LineageId, str]:

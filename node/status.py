@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node.rounds.records import RoundRecord, Stage, record_of
+from node.rounds.training_note import TrainingNote, training_note
 from protocol import ledger_events as ev
 from protocol.history import ConsentView, History, LineageView, RoundView
 from protocol.identifiers import AccountAddress, LineageId, SiteId
@@ -14,6 +17,7 @@ from protocol.verdicts import VerdictCode, explain
 
 if TYPE_CHECKING:
     from gateways.journal import Journal
+    from learning.evaluation import Score
     from node.rounds.global_models import GlobalModels
 
 
@@ -26,6 +30,10 @@ class RoundLine:
     state: str
     sentence: str
     """Why, and what to do."""
+    training: TrainingNote | None = None
+    """While this site trains for it."""
+    own_score: Score | None = None
+    """This site's update alone on its held-out words; None before it trained, or without such words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ def status_of(
     *,
     account: AccountAddress | None = None,
     rounds: int = 5,
+    clock: Callable[[], float] = time.time,
 ) -> Status:
     """A site's status from the chain and its journal.
 
@@ -62,7 +71,9 @@ def status_of(
         models: The models seen.
         account: Of the site's own key, to tell when the chain knows another.
         rounds: How many rounds back.
+        clock: Seconds since 1970 of this machine, by which a training runs: a chain without blocks has no time.
     """
+    at = int(clock())
     lines: list[RoundLine] = []
     in_use: list[str] = []
     for lineage_id, slug in lineages.items():
@@ -72,8 +83,11 @@ def status_of(
             continue
         for number in sorted(lineage.rounds, reverse=True)[:rounds]:
             view = lineage.rounds[number]
+            record = record_of(journal, view.round_id)
             state = view.state(now)
-            lines.append(RoundLine(slug, number, state.name.lower(), _sentence(site_id, history, view, state, journal)))
+            training = None if record.sealed else training_note(journal, view.round_id, at)
+            sentence = training.sentence() if training else _sentence(site_id, history, view, state, record)
+            lines.append(RoundLine(slug, number, state.name.lower(), sentence, training, record.own_score))
         in_use.append(_model(slug, lineage, models))
     return Status(_membership(site_id, history, account), _consent(site_id, history, now), tuple(in_use), tuple(lines))
 
@@ -117,8 +131,15 @@ def _consent(site_id: SiteId, history: History, now: int) -> str:
     return f"consent root version {version} in force"
 
 
-def _sentence(site_id: SiteId, history: History, view: RoundView, state: RoundState, journal: Journal) -> str:
-    record = record_of(journal, view.round_id)
+def _sentence(site_id: SiteId, history: History, view: RoundView, state: RoundState, record: RoundRecord) -> str:
+    stands = _standing(site_id, history, view, state, record)
+    if record.own_score is None:
+        return stands
+    own = record.own_score
+    return f"{stands}; alone it reads {own.correct} of {own.total} held-out words right"
+
+
+def _standing(site_id: SiteId, history: History, view: RoundView, state: RoundState, record: RoundRecord) -> str:
     mine = view.registration_of(site_id)
     if mine is not None:
         return _verdict_sentence(view, mine.event.index, record)

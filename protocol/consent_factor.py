@@ -10,7 +10,8 @@ from protocol.canonical_json import JSONValue, expect_int, expect_object, expect
 from protocol.errors import MalformedError
 from protocol.identifiers import Digest, digest_of
 
-_STAFF = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+STAFF_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""Short name of a staff member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class StaffCodeAndForm:
     """Digest of the scanned form (``consent_form_digest``), which stays sealed at the site."""
 
     def __post_init__(self) -> None:
-        if not _STAFF.fullmatch(self.staff):
+        if not STAFF_NAME.fullmatch(self.staff):
             raise MalformedError(f"{self.staff!r} is no staff member's short name")
 
 

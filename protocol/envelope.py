@@ -122,14 +122,6 @@ def _seal_with_key(
     return Digest(state.digest())
 
 
-def envelope_digest_of(stream: BinaryIO) -> Digest:
-    """Digest of an envelope's bytes, as it stands on chain."""
-    state = digest_state("envelope")
-    while block := stream.read(CHUNK_BYTES):
-        state.update(block)
-    return Digest(state.digest())
-
-
 class OpenedEnvelope:
     """An envelope whose key and context were checked; its chunks open one by one, in any order, again and again.
 

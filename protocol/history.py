@@ -179,10 +179,6 @@ class History:
         """
         return self.lineages[round_id.lineage_id].rounds[round_id.number]
 
-    def aggregator_of(self, account: AccountAddress) -> AggregatorId | None:
-        """The aggregator whose current account this is."""
-        return next((a.aggregator_id for a in self.aggregators.values() if a.account == account), None)
-
     @property
     def aggregator_set(self) -> ev.AggregatorSetChanged | None:
         """The set that opens new rounds."""

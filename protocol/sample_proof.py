@@ -17,6 +17,8 @@ from protocol.merkle import MAX_LEAVES, InclusionProof, Leaf, MerkleTree, leaf_k
 
 FORMAT = "fedrx-sample-proof/1"
 SAMPLE_ID_BYTES = 16
+CLOCK_TOLERANCE_SECONDS = 300
+"""How far a site's clock, which dates consent receipts, may be from the chain's, which dates blocks."""
 
 
 @dataclass(frozen=True, slots=True)

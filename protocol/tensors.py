@@ -84,11 +84,6 @@ def encode_header(shapes: tuple[TensorShape, ...], dtype: DType) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def encoded_length(shapes: tuple[TensorShape, ...], dtype: DType) -> int:
-    """Bytes of the whole encoding."""
-    return len(encode_header(shapes, dtype)) + value_count(shapes) * _VALUE_BYTES
-
-
 def parse_header(data: bytes, dtype: DType) -> tuple[TensorShape, ...]:
     """The shapes of a header made by ``encode_header``.
 

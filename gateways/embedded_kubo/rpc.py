@@ -72,7 +72,6 @@ class KuboRPCSubset:
             "pin/add": self.pin_add,
             "pin/rm": self.pin_remove,
             "pin/ls": self.pin_list,
-            "swarm/connect": self.swarm_connect,
             "swarm/peers": self.swarm_peers,
         }
         refusals = dict.fromkeys((_RequestError, FetchError, UploadError, BlockStoreError, MalformedError), _refuse)
@@ -148,13 +147,6 @@ class KuboRPCSubset:
                 raise _RequestError(f"path '{cid}' is not pinned")
             pins = [cid]
         return JSONResponse({"Keys": {pin: {"Type": "all"} for pin in pins}})
-
-    async def swarm_connect(self, request: Request) -> Response:
-        """Dials a peer of the same swarm."""
-        multiaddr = request.query_params.get("arg", "")
-        if not await asyncio.to_thread(self._core.connect, multiaddr):
-            raise _RequestError(f"connect {multiaddr} failure: not reachable, or another swarm key")
-        return JSONResponse({"Strings": [f"connect {multiaddr.rpartition('/')[2]} success"]})
 
     async def swarm_peers(self, _request: Request) -> Response:
         """Connected peers."""

@@ -15,6 +15,7 @@ from gateways.ledger import answers
 from gateways.rpc_url import origin_of
 from protocol.canonical_json import check_depth
 from protocol.errors import LedgerUnavailableError, MalformedError
+from protocol.foreign_text import one_line
 
 MAX_BATCH = 100
 MAX_ANSWER_BYTES = 128 << 20
@@ -36,7 +37,7 @@ class RPCRefusedError(LedgerUnavailableError):
         said = error.get("message") if isinstance(error, dict) else error
         words = said if isinstance(said, str) else reprlib.repr(error)
         self.method = method
-        self.message = " ".join(words[:_MAX_MESSAGE_CHARACTERS].split())
+        self.message = " ".join(one_line(words, _MAX_MESSAGE_CHARACTERS).split())
         self.revert_data = _revert_data(error)
         super().__init__(f"the RPC endpoint refuses {method}: {self.message}", hint="check the endpoint")
 

@@ -182,7 +182,8 @@ class TransactionSender:
             raise LedgerUnavailableError(
                 f"the RPC endpoint asks for {max_fee_wei / _WEI_PER_GWEI:.6g} gwei a unit of gas, "
                 f"more than the {self._max_fee_gwei:.6g} that are allowed: nothing was sent",
-                hint="wait until the chain is quieter, ask another endpoint, or raise chain.max_fee_gwei",
+                hint="wait until the chain is quieter or name another endpoint; where a process has a settings file, "
+                "chain.max_fee_gwei in it can be raised",
             )
         return {"maxFeePerGas": max_fee_wei, "maxPriorityFeePerGas": tip_wei}
 

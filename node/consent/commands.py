@@ -23,6 +23,7 @@ from node.consent.inspection import Patient, desk_of, print_traces, traces_from_
 from node.consent.notice import load_notice, shipped_notice
 from node.consent.publication import publish_pending
 from node.keys.rotation import require_listed
+from node.rounds.features import erase_features
 from node.site import Site, open_site
 from node.store.local_store import check_patient
 from protocol.consent import SignedReceipt
@@ -74,10 +75,10 @@ def grant(
     decided_on: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="With --waiver: the decision's date.")
     ] = None,
-    receipt: Annotated[Path | None, typer.Option(help="Write the patient's copy of the signed receipt here.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="Write the patient's signed consent receipt here.")] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Records consents: for each patient the witness's key signs a receipt, which stays at the site."""
+    """Records consents: for each patient the witness's key signs a consent receipt, kept at the site."""
     if len(patients) > 1 and (receipt or code or staff_code):
         raise ConfigError(
             "a code, a form or a file belongs to one patient", hint="record one patient at a time with these options"
@@ -104,7 +105,7 @@ def grant(
                 proof=proof,
             )
             signed = desk.grant(agreed, int(time.time()))
-            out.print(f"receipt {signed.receipt.receipt_id}", soft_wrap=True)
+            out.print(f"consent receipt {signed.receipt.receipt_id}", soft_wrap=True)
             talk.print(f"in force until {day_of(signed.receipt.expires_at)}")
             if receipt is not None:
                 _hand_out(signed, site, receipt)
@@ -118,7 +119,7 @@ def withdraw(patient: Patient, config: Config = DEFAULT_CONFIG) -> None:
     """Records a withdrawal: the patient's words stop training at once; the chain is told now, or by the daemon."""
     with open_site(config) as site:
         count = desk_of(site).withdraw(patient, int(time.time()))
-        talk.print(f"{count} receipts withdrawn", soft_wrap=True)
+        talk.print(f"{count} consent receipt{'' if count == 1 else 's'} withdrawn", soft_wrap=True)
         _tell_the_chain(site)
         print_traces(traces_from_chain(site, check_patient(patient)), site.lineage_ids)
 
@@ -130,7 +131,7 @@ def erase(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forgets a patient for good: withdraws, then deletes their key, words, pages and receipts.
+    """Forgets a patient for good: withdraws, then deletes their key, words, pages and consent receipts.
 
     Backups of the data folder from before still hold them until they expire.
     """
@@ -218,7 +219,6 @@ def _scan(path: Path) -> bytes:
 def _forget_features(folder: Path, word_ids: tuple[bytes, ...]) -> None:
     """Removes what the daemon cached of the words; a daemon that runs does the same at its next step."""
     try:
-        for word_id in word_ids:
-            (folder / word_id.hex()).unlink(missing_ok=True)
+        erase_features(folder, word_ids)
     except OSError as error:
         raise store_error(error, folder) from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateways.key_ring.accounts import open_account
-from node.consent.grant import STAFF_NAME, Grant, PatientProof, StaffProof
+from node.consent.grant import Grant, PatientProof, StaffProof
 from node.consent.second_factor import CodeRefused, CodeTaken
 from node.store.evidence import add_form
 from node.store.local_store import Transaction, check_patient
@@ -34,7 +34,14 @@ from node.store.receipts import (
 from node.store.second_factor import take_patient_code, take_staff_code
 from node.store.tables import Patient
 from protocol.consent import ConsentEntry, SignedReceipt, sign_receipt
-from protocol.consent_factor import NO_SECOND_FACTOR, PatientCode, SecondFactor, StaffCodeAndForm, consent_form_digest
+from protocol.consent_factor import (
+    NO_SECOND_FACTOR,
+    STAFF_NAME,
+    PatientCode,
+    SecondFactor,
+    StaffCodeAndForm,
+    consent_form_digest,
+)
 from protocol.errors import ConfigError, ConsentError
 from protocol.identifiers import AccountAddress, SiteId, TxHash
 

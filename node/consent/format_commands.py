@@ -60,7 +60,7 @@ def export_consent(
     patient: Patient,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write, of mode 0600.")],
     consent_format: Annotated[ConsentFormat, typer.Option("--format", help="What to write.")] = ConsentFormat.RECEIPT,
-    receipt: Annotated[str | None, typer.Option(help="Which receipt, by its first digits; the latest.")] = None,
+    receipt: Annotated[str | None, typer.Option(help="Which consent receipt, by its first digits; the latest.")] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Writes one consent for another system. WARNING: it holds the patient's identifier in clear."""
@@ -77,7 +77,7 @@ def export_consent(
                 withdrawn_at = withdrawal_times(transaction).get(bytes(signed.receipt.receipt_id))
             data = _ENCODERS[consent_format](ConsentRecord(signed.receipt, withdrawn_at))
     write_atomically(output, data)
-    talk.print(f"receipt {signed.receipt.receipt_id} in {output}", markup=False, soft_wrap=True)
+    talk.print(f"consent receipt {signed.receipt.receipt_id} in {output}", markup=False, soft_wrap=True)
     talk.print("WARNING: the file holds patient data in clear; delete it when it is no longer needed", soft_wrap=True)
 
 
@@ -106,7 +106,7 @@ def import_consent(
             talk.print("no consent yet: it takes the patient's word and a witness", soft_wrap=True)
             return
         signed = _record(site, proposed, witness, now)
-    out.print(f"receipt {signed.receipt.receipt_id}", soft_wrap=True)
+    out.print(f"consent receipt {signed.receipt.receipt_id}", soft_wrap=True)
     talk.print(f"in force until {day_of(signed.receipt.expires_at)}")
 
 

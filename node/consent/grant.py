@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from node.data.proposal import nfc
 from node.store.local_store import check_patient
-from protocol.consent_factor import SecondFactor
+from protocol.consent_factor import STAFF_NAME, SecondFactor
 from protocol.consent_receipt import (
     BY_PATIENT,
     DAY_SECONDS,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_VALIDITY_DAYS = 3653
 MAX_FORM_BYTES = 8 << 20
-STAFF_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def list_due(
 
 
 def evidence(
-    receipt: Annotated[str, typer.Argument(help="The receipt's id as listed, or its first digits.")],
+    receipt: Annotated[str, typer.Argument(help="The consent receipt's id as listed, or its first digits.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Write the scan here, in the clear, mode 0600.")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -152,7 +152,7 @@ def state_of(stored: StoredReceipt, now: int) -> str:
 
 
 def _print_receipts(found: Sequence[StoredReceipt], now: int) -> None:
-    table = table_of("receipt", "patient", "state", "granted", "expires", "purposes", "given by")
+    table = table_of("consent receipt", "patient", "state", "granted", "expires", "purposes", "given by")
     for stored in found:
         receipt = stored.entry.signed.receipt
         cells = (

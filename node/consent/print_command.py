@@ -45,9 +45,9 @@ def print_consent(
     withdrawal: Annotated[bool, typer.Option("--withdrawal", help="The slip that says what a withdrawal means.")] = (
         False
     ),
-    language: Annotated[str | None, typer.Option(help="Of the paper; the receipt's own when not given.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of the paper; the consent receipt's own if unset.")] = None,
 ) -> None:
-    """Prints a patient's consent as A4 pages, a page for each receipt in force. WARNING: it holds patient data."""
+    """Prints a patient's consent receipts in force, one to an A4 page. WARNING: it holds patient data."""
     # Imported here: fonts and shaping load for a moment, and most commands print nothing.
     from node.consent.print.consent_papers import Occasion  # noqa: PLC0415
 
@@ -80,10 +80,10 @@ def check_code(
             "this site holds no such consent", hint="it is another site's, was erased, or the paper is not genuine"
         )
     receipt = found[0].entry.signed.receipt
-    out.print(f"receipt  {receipt.receipt_id}", soft_wrap=True)
-    out.print(f"patient  {receipt.patient}", markup=False, soft_wrap=True, highlight=False)
-    out.print(f"state    {state_of(found[0], now)}")
-    out.print(f"until    {day_of(receipt.expires_at)}")
+    out.print(f"consent receipt  {receipt.receipt_id}", soft_wrap=True)
+    out.print(f"patient          {receipt.patient}", markup=False, soft_wrap=True, highlight=False)
+    out.print(f"state            {state_of(found[0], now)}")
+    out.print(f"until            {day_of(receipt.expires_at)}")
 
 
 def _receipts(

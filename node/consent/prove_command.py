@@ -41,7 +41,7 @@ def prove_sample(
         return
     talk.print(f"the sample was in the update of round {round_number}; {output} shows it", soft_wrap=True)
     if proof.evidence.opening is None:
-        talk.print("its salt was shredded with its patient: under which receipt cannot be shown", soft_wrap=True)
+        talk.print("its salt was shredded with its patient: no consent receipt can be shown", soft_wrap=True)
     else:
         talk.print("the file holds the patient's consent receipt in the clear", soft_wrap=True)
 

@@ -46,13 +46,14 @@ def adopt_head(parts: SiteParts, lineage: LineageView, now: int) -> bool:
 def _judged(parts: SiteParts, lineage: LineageView, path: Path, now: int) -> ModelRecord:
     percent, purpose = parts.settings.training.held_out_percent, parts.settings.consent.purpose
     held_out = trainable(parts.store, now, percent, purpose=purpose).held_out
+    trainer = parts.trainers.of_model(lineage.created.backbone_digest, path)
     if not held_out:
-        parts.trainer.check(path)
+        trainer.check(path)
         return _record(lineage, adopted=True)
-    correct, kept = parts.trainer.score(path, held_out).correct, -1
+    correct, kept = trainer.score(path, held_out).correct, -1
     in_use = parts.models.in_use(lineage.created.lineage_id)
     if in_use is not None and parts.models.path_of(in_use.digest).exists():
-        kept = parts.trainer.score(parts.models.path_of(in_use.digest), held_out).correct
+        kept = trainer.score(parts.models.path_of(in_use.digest), held_out).correct
     return _record(lineage, adopted=correct >= kept, correct=correct, kept=kept, total=len(held_out))
 
 

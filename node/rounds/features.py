@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateways.data_folder import write_atomically
+from gateways.data_folder import DataFolder, write_atomically
 from learning.feature_cache import decode_features, encode_features
 from protocol.errors import MalformedError
 
@@ -27,16 +27,18 @@ _BATCH = 32
 
 
 class FeatureCache:
-    """float16 features by sample, one sealed file each.
+    """float16 features by sample, one sealed file each, in a folder of its own for each backbone.
+
+    Two scopes of a backbone share them: its front is the same.
 
     Args:
-        folder: Private folder of the files.
+        folder: Private folder of all backbones' features.
         store_key: 32 bytes; the files' key is derived from it (RFC 5869).
         backbone: Whose front computes them; another backbone never reads them.
     """
 
     def __init__(self, folder: Path, store_key: bytes, backbone: Backbone) -> None:
-        self._folder = folder
+        self._folder = DataFolder(folder).subfolder(backbone.digest.hex())
         self._backbone = backbone
         self._cipher = AESGCM(
             HKDF(hashes.SHA256(), 32, salt=backbone.digest, info=b"fedrx/feature-cache/v1").derive(store_key)
@@ -55,13 +57,6 @@ class FeatureCache:
         arrays = [features for sample in samples if (features := found[sample.sample_id]) is not None]
         return np.stack(arrays) if arrays else np.empty((0, *shape), np.float16)
 
-    def forget_all_but(self, sample_ids: frozenset[bytes]) -> None:
-        """Removes features of samples that no longer train, such as a withdrawn patient's."""
-        keep = {sample_id.hex() for sample_id in sample_ids}
-        for path in self._folder.iterdir():
-            if path.name not in keep:
-                path.unlink(missing_ok=True)
-
     def _read(self, sample_id: bytes) -> npt.NDArray[np.float16] | None:
         try:
             sealed = (self._folder / sample_id.hex()).read_bytes()
@@ -77,3 +72,33 @@ class FeatureCache:
         nonce = os.urandom(_NONCE_BYTES)
         data = encode_features(features)
         write_atomically(self._folder / sample_id.hex(), nonce + self._cipher.encrypt(nonce, data, sample_id))
+
+
+def forget_features(folder: Path, keep: frozenset[bytes]) -> None:
+    """Removes features of samples that no longer train, such as a withdrawn patient's.
+
+    Of every backbone that was ever used here, opened by this process or not.
+
+    Args:
+        folder: As ``FeatureCache`` has it.
+        keep: The samples that train.
+    """
+    names = {sample_id.hex() for sample_id in keep}
+    _unlink(path for path in folder.rglob("*") if path.name not in names)
+
+
+def erase_features(folder: Path, sample_ids: Iterable[bytes]) -> None:
+    """Removes the features of these samples, whichever backbone made them.
+
+    Args:
+        folder: As ``FeatureCache`` has it; it may not be there yet.
+        sample_ids: Of an erased patient.
+    """
+    names = {sample_id.hex() for sample_id in sample_ids}
+    _unlink(path for path in folder.rglob("*") if path.name in names)
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        if not path.is_dir():
+            path.unlink(missing_ok=True)

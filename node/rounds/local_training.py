@@ -14,7 +14,7 @@ import numpy.typing as npt
 from learning.backbone import check_parameters
 from learning.evaluation import Score, evaluate
 from learning.lexicon_index import LexiconIndex
-from learning.training import TrainingPlan, TrainingProgress, train
+from learning.training import TrainingPlan, TrainingProgress, applied, train
 from node.rounds.features import FeatureCache
 from protocol.errors import LearningError
 from protocol.identifiers import SiteId, digest_of
@@ -23,7 +23,7 @@ from protocol.plan import RoundPlan
 from protocol.update import TrainingReport
 
 if TYPE_CHECKING:
-    from learning.backbone import Backbone
+    from learning.backbone import Backbone, Parameters
     from learning.device import DeviceProfile
     from node.data.samples import TrainableSample
 
@@ -52,6 +52,11 @@ class Trainer:
         self._cache = cache
         self._device = device
         self._names = names
+
+    @property
+    def backbone(self) -> Backbone:
+        """What it trains."""
+        return self._backbone
 
     def writable(self, samples: Sequence[TrainableSample]) -> tuple[TrainableSample, ...]:
         """The samples whose labels the backbone can write: one odd label must not keep a site out of every round."""
@@ -102,10 +107,6 @@ class Trainer:
         # CTC needs a frame for each symbol and a blank between two equal ones.
         return len(symbols) + sum(a == b for a, b in pairwise(symbols)) <= self._backbone.frames
 
-    def forget_all_but(self, sample_ids: frozenset[bytes]) -> None:
-        """Removes cached features of samples that no longer train."""
-        self._cache.forget_all_but(sample_ids)
-
     def check(self, model: Path) -> None:
         """Checks that a model fits the backbone.
 
@@ -122,7 +123,19 @@ class Trainer:
             LearningError: The model does not fit the backbone.
             MalformedError: The file is no model.
         """
-        recogniser = self._backbone.with_parameters(parse_parameters(model.read_bytes()))
+        return self._score(parse_parameters(model.read_bytes()), samples)
+
+    def score_own(self, parent: Path, update: LocalUpdate, samples: Sequence[TrainableSample]) -> Score:
+        """How many held-out words the parent model reads right with this site's update alone.
+
+        Raises:
+            LearningError: The parent does not fit the backbone, or there are no words.
+            MalformedError: The file is no model.
+        """
+        return self._score(applied(parse_parameters(parent.read_bytes()), update.delta), samples)
+
+    def _score(self, parameters: Parameters, samples: Sequence[TrainableSample]) -> Score:
+        recogniser = self._backbone.with_parameters(parameters)
         return evaluate(recogniser, self._cache.features_of(samples), [s.label for s in samples], self._names)
 
 

@@ -117,7 +117,7 @@ class NodeLoop:
     def _forget_withdrawn(self, now: int) -> None:
         count = self._parts.store.withdrawal_count()
         if count != self._forgotten_at:
-            self._parts.trainer.forget_all_but(self._trainable_ids(now))
+            self._parts.trainers.forget_all_but(self._trainable_ids(now))
             self._forgotten_at = count
 
     def _trainable_ids(self, now: int) -> frozenset[bytes]:

@@ -1,4 +1,4 @@
-"""From an open round to a sealed envelope at this site: plan, consent root, samples, training, sealing.
+"""From an open round to a sealed envelope at this site: plan, consent root, samples, training, scoring, sealing.
 
 A failure of this site or of the plan makes the site sit the round out, with the reason in the journal. Nothing is sent
 here but a consent root.
@@ -7,6 +7,7 @@ here but a consent root.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,12 +20,14 @@ from node.data.samples import trainable, trainable_sample_ids
 from node.rounds.plan_check import check_plan
 from node.rounds.records import RoundRecord, Stage, is_approved
 from node.rounds.sealing import seal_update
+from node.rounds.training_note import training_noted
 from node.store.sample_uses import keep_uses
 from protocol.dataset import dataset_tree
 from protocol.errors import BlockStoreError, ConfigError, ConsentError, LearningError, MalformedError
 from protocol.plan import MAX_PLAN_BYTES, RoundPlan, parse_plan, plan_digest
 
 if TYPE_CHECKING:
+    from learning.evaluation import Score
     from learning.training import TrainingProgress
     from node.consent.publication import PublishedConsent
     from node.data.samples import TrainableSample
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from protocol.identifiers import RoundId
 
 logger = structlog.get_logger(__name__)
+
+_SCORING_EFFORT = 2
+"""A held-out word costs at most so many times what a trained one did: it may still have to go through the front."""
 
 ShowProgress = Callable[["RoundId", "TrainingProgress"], None]
 
@@ -76,12 +82,15 @@ class Preparation:
     def _prepare(self, history: History, view: RoundView, now: int) -> bool:
         parts = self._parts
         plan = self._fetch_plan(view)
+        backbone = parts.trainers.of(
+            history.lineages[view.opened.lineage_id].created.backbone_digest, plan.scope
+        ).backbone
         check_plan(
             plan,
             view,
             history,
-            backbone_digest=parts.backbone.digest,
-            scope=parts.backbone.scope_tensors(),
+            backbone_digest=backbone.digest,
+            scope=backbone.scope_tensors(),
             limits=parts.settings.training,
         )
         # Words first: a site that cannot train publishes no root, whose time could tell of a visit.
@@ -92,10 +101,23 @@ class Preparation:
         consent = parts.consents.published(history, now)
         if consent is None:
             raise ConsentError("no consent root is in force")
-        return self._train_and_seal(plan, view, consent, now)
+        with training_noted(parts.journal, view.round_id) as note:
+            trained = self._train(plan, view, consent, now, note)
+            return trained is None or self._seal(plan, view, consent, trained)
 
-    def _train_and_seal(self, plan: RoundPlan, view: RoundView, consent: PublishedConsent, now: int) -> bool:
-        """Trains on words below the published root only, and on none whose consent ends before the round does."""
+    def _train(
+        self,
+        plan: RoundPlan,
+        view: RoundView,
+        consent: PublishedConsent,
+        now: int,
+        note: Callable[[TrainingProgress], None],
+    ) -> _Trained | None:
+        """Trains on words below the published root only, and on none whose consent ends before the round does.
+
+        Returns:
+            The update, or None when a patient withdrew meanwhile.
+        """
         parts, round_id = self._parts, view.round_id
         found = trainable(
             parts.store,
@@ -104,41 +126,38 @@ class Preparation:
             purpose=parts.settings.consent.purpose,
             receipt_ids=consent.receipt_ids,
         )
-        samples = parts.trainer.writable(found.train)
+        trainer = parts.trainers.of(plan.backbone_digest, plan.scope)
+        samples = trainer.writable(found.train)
         self._expect_enough(len(samples))
+        watch = _Watch(parts.store, found.withdrawal_count, time.monotonic() + self._last_moment(view) - now)
         parent = parts.models.fetch(parts.block_store, plan.parent_cid, plan.parent_digest)
-        watch = _Watch(parts.store, found.withdrawal_count, self._last_moment(view) - now)
 
         def progress(step: TrainingProgress) -> None:
+            note(step)
             self._progress(round_id, step)
-            watch(step)
+            watch.check()
 
         logger.info(
             "round.training", round=round_id.number, words=len(samples), left_out=len(found.train) - len(samples)
         )
         try:
-            update = parts.trainer.fit(parent, samples, plan, parts.site_id, progress)
+            update = trainer.fit(parent, samples, plan, parts.site_id, progress)
             _check_norm(update, plan)
+            # The round is worth more than the news of it.
+            in_time = watch.leaves(_SCORING_EFFORT * update.report.seconds * len(found.held_out) / len(samples))
+            own_score = trainer.score_own(parent, update, found.held_out) if found.held_out and in_time else None
         except LearningError:
             if watch.withdrawn:
                 logger.info("round.training_ended", round=round_id.number, reason="a consent was withdrawn")
-                return True
+                return None
             # The same words and plan would fail again: once a round and process is enough.
             self._failed.add(round_id)
             raise
-        return self._seal(plan, view, consent, samples, update, found.withdrawal_count)
+        return _Trained(update, samples, found.withdrawal_count, own_score)
 
-    def _seal(
-        self,
-        plan: RoundPlan,
-        view: RoundView,
-        consent: PublishedConsent,
-        samples: tuple[TrainableSample, ...],
-        update: LocalUpdate,
-        withdrawal_count: int,
-    ) -> bool:
+    def _seal(self, plan: RoundPlan, view: RoundView, consent: PublishedConsent, trained: _Trained) -> bool:
         parts = self._parts
-        used = [sample.training_sample for sample in samples]
+        used = [sample.training_sample for sample in trained.samples]
         tree = dataset_tree(used, parts.audit_key)
         # Before the root can leave the site: without its leaves and their meaning nothing below it could be shown.
         keep_tree(parts.journal, tree)
@@ -146,20 +165,20 @@ class Preparation:
             keep_uses(transaction, tree.root, used)
         try:
             sealed = seal_update(
-                update,
+                trained.update,
                 plan,
                 view,
                 parts.identity,
                 parts.site_id,
                 tree.root,
                 (consent.version, consent.root),
-                withdrawal_count,
+                trained.withdrawal_count,
                 parts.rounds.envelope(view.round_id),
             )
         except MalformedError:
             self._failed.add(view.round_id)
             raise
-        parts.rounds.put(RoundRecord(view.round_id, Stage.SEALED, sealed=sealed))
+        parts.rounds.put(RoundRecord(view.round_id, Stage.SEALED, sealed=sealed, own_score=trained.own_score))
         logger.info("round.sealed", round=view.opened.round, envelope=str(sealed.envelope_digest))
         return True
 
@@ -197,21 +216,38 @@ class Preparation:
         return view.opened.deadline - self._parts.settings.deadline_margin_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """What waits to be sealed."""
+
+    update: LocalUpdate
+    samples: tuple[TrainableSample, ...]
+    withdrawal_count: int
+    """Withdrawals that the store knew when the samples were read."""
+    own_score: Score | None
+    """None without held-out words, or without the time to read them."""
+
+
 @dataclass(slots=True)
 class _Watch:
     """Ends a training that has become pointless: what it raises passes through ``train`` and nothing is kept."""
 
     store: LocalStore
     withdrawal_count: int
-    seconds_left: float
+    ends_at: float
+    """By the time of ``time.monotonic``."""
     withdrawn: bool = False
 
-    def __call__(self, progress: TrainingProgress) -> None:
+    def leaves(self, seconds: float) -> bool:
+        """Whether there is so much time still."""
+        return time.monotonic() + seconds <= self.ends_at
+
+    def check(self) -> None:
         """Called after each training step."""
         if self.store.withdrawal_count() != self.withdrawal_count:
             self.withdrawn = True
             raise LearningError("a consent was withdrawn while training")
-        if progress.elapsed_seconds > self.seconds_left:
+        if not self.leaves(0):
             raise LearningError(
                 "the round closes before the training would be done",
                 hint="the plan asks for more than this machine can do in the time: tell the aggregator",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gateways.data_folder import store_error
+from learning.evaluation import Score, score_of
 from node.rounds.sealing import SealedUpdate
 from protocol.identifiers import RoundId
 
@@ -52,6 +53,8 @@ class RoundRecord:
     reason: str = ""
     """Why it did not go on, for a person."""
     sealed: SealedUpdate | None = None
+    own_score: Score | None = None
+    """Of the parent model and this site's update alone, on its held-out words; it never leaves the site."""
 
 
 class RoundRecords:
@@ -72,17 +75,21 @@ class RoundRecords:
 
     def of(self, lineage_id: LineageId) -> list[RoundRecord]:
         """All records of a lineage, oldest first."""
-        entries = self._journal.entries(f"round/{lineage_id.hex()}/")
-        return [_parse(RoundId(lineage_id, int(key[-8:])), value) for key, value in entries.items()]
+        return records_of(self._journal, lineage_id)
 
     def put(self, record: RoundRecord) -> None:
         """Replaces a round's record; durable on return."""
-        sealed = None if record.sealed is None else record.sealed.to_value()
-        value: JSONValue = {"stage": str(record.stage), "reason": record.reason, "sealed": sealed}
+        own = record.own_score
+        value: JSONValue = {
+            "stage": str(record.stage),
+            "reason": record.reason,
+            "sealed": None if record.sealed is None else record.sealed.to_value(),
+            "own_score": None if own is None else [own.correct, own.total],
+        }
         self._journal.record(_key(record.round_id), value)
 
     def move(self, record: RoundRecord, stage: Stage, reason: str = "") -> None:
-        """Sets a record's stage and keeps what was sealed."""
+        """Sets a record's stage and keeps what was sealed and scored."""
         self.put(replace(record, stage=stage, reason=reason))
 
     def forget(self, round_id: RoundId) -> None:
@@ -135,16 +142,24 @@ def record_of(journal: Journal, round_id: RoundId) -> RoundRecord:
     return _parse(round_id, journal.get(_key(round_id)))
 
 
+def records_of(journal: Journal, lineage_id: LineageId) -> list[RoundRecord]:
+    """What the journal says of a lineage's rounds, oldest first."""
+    entries = journal.entries(f"round/{lineage_id.hex()}/")
+    return [_parse(RoundId(lineage_id, int(key[-8:])), value) for key, value in entries.items()]
+
+
 def _parse(round_id: RoundId, value: JSONValue) -> RoundRecord:
     if value is None:
         return RoundRecord(round_id)
     fields = cast("dict[str, JSONValue]", value)
     sealed = cast("dict[str, JSONValue] | None", fields["sealed"])
+    own = cast("list[int] | None", fields["own_score"])
     return RoundRecord(
         round_id=round_id,
         stage=Stage(cast("str", fields["stage"])),
         reason=cast("str", fields["reason"]),
         sealed=None if sealed is None else SealedUpdate.from_value(sealed),
+        own_score=None if own is None else score_of(*own),
     )
 
 

@@ -91,13 +91,12 @@ def seal_update(
         StoreError: The disk is full or refuses; nothing is left behind.
     """
     encoded = encode_delta(update.delta, plan)
-    opened = view.opened
     manifest = UpdateManifest(
-        lineage_id=opened.lineage_id,
-        round=opened.round,
+        lineage_id=view.opened.lineage_id,
+        round=view.opened.round,
         site_id=site_id,
-        parent_digest=opened.parent_digest,
-        plan_digest=opened.plan_digest,
+        parent_digest=view.opened.parent_digest,
+        plan_digest=view.opened.plan_digest,
         scope=plan.scope,
         num_examples=update.num_examples,
         weight=plan.weight_of(update.num_examples),
@@ -108,27 +107,30 @@ def seal_update(
         commitment_salt=fresh_salt(),
         training=update.report,
     )
-    context = BoundContext(
-        chain_id=identity.chain_id,
-        contract_address=identity.contract_address,
-        lineage_id=opened.lineage_id,
-        round=opened.round,
-        site_id=site_id,
-        parent_digest=opened.parent_digest,
-        plan_digest=opened.plan_digest,
-        recipients_digest=opened.recipients_digest,
-        parameters_commitment=manifest.parameters_commitment(),
-    )
-    content = encode_update(manifest, encoded)
+    content, context = encode_update(manifest, encoded), _context_of(manifest, view, identity)
     with written_whole(path, path.with_suffix(".partial")) as out:
         envelope_digest = seal_envelope(content, update_length(plan), plan.recipients, context, out)
     return SealedUpdate(
         envelope_digest=envelope_digest,
         envelope_cid=cid_of_file(path),
-        parameters_commitment=manifest.parameters_commitment(),
+        parameters_commitment=context.parameters_commitment,
         weight=manifest.weight,
-        dataset_root=manifest.dataset_root,
-        consent_version=consent[0],
-        num_examples=update.num_examples,
+        dataset_root=dataset_root,
+        consent_version=manifest.consent_version,
+        num_examples=manifest.num_examples,
         withdrawal_count=withdrawal_count,
+    )
+
+
+def _context_of(manifest: UpdateManifest, view: RoundView, identity: ChainIdentity) -> BoundContext:
+    return BoundContext(
+        chain_id=identity.chain_id,
+        contract_address=identity.contract_address,
+        lineage_id=manifest.lineage_id,
+        round=manifest.round,
+        site_id=manifest.site_id,
+        parent_digest=manifest.parent_digest,
+        plan_digest=manifest.plan_digest,
+        recipients_digest=view.opened.recipients_digest,
+        parameters_commitment=manifest.parameters_commitment(),
     )

@@ -5,7 +5,6 @@ The chain is a ``FakeWorld`` or the real one of tests/fixtures_chain.py; the sto
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from gateways.journal import Journal
 from gateways.outbox import Outbox
 from protocol import ledger_calls as calls
 from protocol.cid import cid_of_bytes
-from protocol.envelope import BoundContext, envelope_digest_of
+from protocol.envelope import BoundContext
 from protocol.errors import KeyRingError
 from protocol.history import History, RoundView
 from protocol.identifiers import CID, Digest, aggregator_id_of, digest_of, lineage_id_of, site_id_of
@@ -144,7 +143,7 @@ class Site:
         fields: dict[str, Any] = {
             "lineage_id": plan.lineage_id,
             "round": plan.round,
-            "envelope_digest": envelope_digest_of(io.BytesIO(sealed)),
+            "envelope_digest": digest_of("envelope", sealed),
             "envelope_cid": cid_of_bytes(sealed),
             "parameters_commitment": said.parameters_commitment(),
             "weight": said.weight,

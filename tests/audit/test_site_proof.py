@@ -30,7 +30,14 @@ from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import AccountAddress, Digest, RoundId, SiteId, digest_of
 from protocol.joining import KeyDocument, audit_key_commitment, key_document_digest
 from protocol.merkle import Leaf
-from protocol.sample_proof import Absence, Presence, SampleProof, encode_sample_proof, parse_sample_proof
+from protocol.sample_proof import (
+    CLOCK_TOLERANCE_SECONDS,
+    Absence,
+    Presence,
+    SampleProof,
+    encode_sample_proof,
+    parse_sample_proof,
+)
 from protocol.site_audit_key import SiteAuditKey, encode_site_audit_key, parse_site_audit_key
 from tests.audit.stage import logs_of, run
 from tests.node.data_builders import AUDIT_KEY, Clinic, grant_of
@@ -252,13 +259,16 @@ def test_a_receipt_signed_by_nobody_whom_the_site_named_is_found(tmp_path: Path)
 
 
 class Removed(Stage):
-    """The witness was in force, and another document without them came before the receipts were granted."""
+    """The witness was in force, and another document without them came some time before the receipts were granted."""
+
+    seconds_before = CLOCK_TOLERANCE_SECONDS
 
     def name_keys(self, document: KeyDocument) -> None:
         super().name_keys(document)
         with_witness = self.key.key_documents
         super().name_keys(self.document(AUDIT_KEY, AccountAddress(b"\x09" * 20)))
         self.key = SiteAuditKey(AUDIT_KEY, with_witness + self.key.key_documents)
+        self.network.now += self.seconds_before
 
 
 def test_a_receipt_that_a_removed_witness_signed_is_found(tmp_path: Path) -> None:
@@ -268,6 +278,14 @@ def test_a_receipt_that_a_removed_witness_signed_is_found(tmp_path: Path) -> Non
     )
 
 
+def test_a_receipt_of_a_site_whose_clock_is_a_little_ahead_of_the_chains_is_no_removed_witness(tmp_path: Path) -> None:
+    class RemovedJustNow(Removed):
+        seconds_before = CLOCK_TOLERANCE_SECONDS - 1
+
+    stage = RemovedJustNow(tmp_path / "site")
+    assert stage.check(stage.prove(stage.napa)).differences == ()
+
+
 def test_a_receipt_stays_good_when_its_witness_is_removed_later(stage: Stage) -> None:
     before = stage.key.key_documents
     proof = stage.prove(stage.napa)
@@ -275,22 +293,62 @@ def test_a_receipt_stays_good_when_its_witness_is_removed_later(stage: Stage) ->
     assert stage.check(proof, SiteAuditKey(AUDIT_KEY, before + stage.key.key_documents)).differences == ()
 
 
-def test_a_receipt_from_before_the_admission_is_judged_by_the_first_document(stage: Stage) -> None:
-    named = ((100, key_document_digest(stage.document(AUDIT_KEY))), (200, digest_of("test-key", b"later")))
-    assert _witnesses_at(50, stage.key.key_documents, named) == {stage.witness}
-    assert _witnesses_at(199, stage.key.key_documents, named) == {stage.witness}
-    assert _witnesses_at(200, stage.key.key_documents, named) == frozenset()
+@pytest.mark.parametrize(
+    ("witness_in", "granted_at", "counts"),
+    [
+        ("first", 50, True),
+        ("first", 20_000, True),
+        ("first", 19_999 + CLOCK_TOLERANCE_SECONDS, True),
+        ("first", 20_000 + CLOCK_TOLERANCE_SECONDS, False),
+        ("second", 50, False),
+        ("second", 19_999 - CLOCK_TOLERANCE_SECONDS, False),
+        ("second", 20_000 - CLOCK_TOLERANCE_SECONDS, True),
+        ("second", 10**9, True),
+    ],
+)
+def test_a_witness_is_judged_by_the_documents_in_force_around_the_grant(
+    stage: Stage, witness_in: str, granted_at: int, *, counts: bool
+) -> None:
+    """The first document is in force from 10,000 on and for what was granted before, the second from 20,000 on."""
+    with_witness, without = key_document_digest(stage.document(AUDIT_KEY)), digest_of("test-key", b"other")
+    digests = (with_witness, without) if witness_in == "first" else (without, with_witness)
+    named = tuple(zip((10_000, 20_000), digests, strict=True))
+    assert _witnesses_at(granted_at, stage.key.key_documents, named) == ({stage.witness} if counts else frozenset())
 
 
-def test_a_receipt_dated_after_its_consent_root_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_receipt_dated_after_its_consent_root_by_more_than_the_tolerance_is_found(tmp_path: Path, late: int) -> None:
     class Postdated(Stage):
         def grant(self, patient: str, **changes: Any) -> None:
-            self.now = self.network.now + 60
+            # The root comes into the next block, a second later.
+            self.now = self.network.now + 1 + CLOCK_TOLERANCE_SECONDS + late
             super().grant(patient, **changes)
 
-    (difference,) = (stage := Postdated(tmp_path / "site")).check(stage.prove(stage.napa)).differences
-    assert "says that it was granted at" in difference
-    assert "whose consent root holds it" in difference
+    differences = (stage := Postdated(tmp_path / "site")).check(stage.prove(stage.napa)).differences
+    assert len(differences) == late
+    for difference in differences:
+        assert "says that it was granted at" in difference
+        assert "whose consent root holds it" in difference
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_receipt_lasts_through_the_second_in_which_it_expires_as_its_root_does(stage: Stage, late: int) -> None:
+    proof = stage.prove(stage.napa)
+    assert isinstance(proof.evidence, Presence)
+    assert proof.evidence.opening is not None
+    expires_at = proof.evidence.opening.signed.receipt.expires_at
+    events = []
+    for located in logs_of(stage.network):
+        position, event = located.position, located.event
+        if isinstance(event, ev.ConsentRootPublished):
+            event = dataclasses.replace(event, valid_until=expires_at)
+        if isinstance(event, ev.UpdateRegistered):
+            position = dataclasses.replace(position, timestamp=expires_at + late)
+        events.append(ev.LocatedEvent(position, event))
+    differences = check_site_proof(proof, stage.key, events, IDENTITY, Names()).differences
+    said = ("consent root version 2 was not in force", "the consent receipt had expired")[: 2 * late]
+    assert len(differences) == len(said)
+    assert all(difference.startswith(start) for difference, start in zip(differences, said, strict=True))
 
 
 def test_a_withdrawal_lists_the_rounds_and_models_that_the_samples_touched(stage: Stage) -> None:

@@ -20,7 +20,6 @@ from gateways.kubo_endpoint import parse_endpoint
 from gateways.kubo_process import free_loopback_port
 from protocol.cid import cid_of_bytes
 from protocol.errors import (
-    BlockStoreError,
     BlockStoreUnavailableError,
     ConfigError,
     ContentMismatchError,
@@ -49,12 +48,6 @@ class TestKuboBlockStoreOnEmbeddedCores(BlockStoreBehavior):
         assert identity.addresses == ipfs_swarm.here.peer_addresses
         assert identity.agent_version.startswith("kubo/")
         assert ipfs_swarm.here.peer_addresses[0] in ipfs_swarm.there_store.peers()
-
-    def test_a_peer_that_is_not_there_is_said_to_be_unreachable(self, ipfs_swarm: IPFSSwarm) -> None:
-        with pytest.raises(BlockStoreError, match="no connection to the IPFS peer"):
-            ipfs_swarm.here_store.connect_peer(
-                f"/ip4/127.0.0.1/tcp/{free_loopback_port()}/p2p/QmbgRDcK9aLbFYQZeRbGNdrqJDP6FPNGG87rszYT5iNjbw"
-            )
 
     @pytest.mark.slow
     def test_fifty_mebibytes_cross_from_one_core_to_the_other(self, ipfs_swarm: IPFSSwarm, tmp_path: Path) -> None:

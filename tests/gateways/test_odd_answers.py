@@ -150,7 +150,9 @@ def test_a_fee_above_the_setting_is_not_signed(
     server.answers = {method: answer}
     with pytest.raises(LedgerUnavailableError, match="more than the 500 that are allowed") as refused:
         ledger.send(LeaveNetwork())
-    assert "chain.max_fee_gwei" in refused.value.hint
+    # An auditor's commands have no settings file: what everyone can do comes first.
+    assert refused.value.hint.startswith("wait until the chain is quieter or name another endpoint")
+    assert "where a process has a settings file, chain.max_fee_gwei" in refused.value.hint
     assert server.sent == []
     chain = ChainSettings(rpc_url=server.url, timeout_seconds=0.03, max_fee_gwei=10_000)
     server.answers = {"eth_maxPriorityFeePerGas": hex(500 * GWEI)}
@@ -224,7 +226,7 @@ def test_an_odd_error_is_a_refusal(server: JSONRPCServer, ledger: Web3Ledger, er
         return
     with pytest.raises(RPCRefusedError) as caught:
         ledger.balance_wei(GOVERNOR)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1_000
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SECRETS = (
@@ -43,21 +45,43 @@ _BODIES = (
 )  # fmt: skip
 
 
-def page_lines(number: int) -> list[tuple[int, int, str]]:
-    """Top, height and text of every line of one of the three pages."""
-    names = MEDICINES[3 * number : 3 * number + 3]
-    body = [(top, height, text.format(*names)) for top, height, text in _BODIES[number]]
-    return [*_HEAD, *body, *_FOOT]
+PRINTED = "printed"
+HANDS = ("architects-daughter", "coming-soon", "handlee", "indie-flower", "kalam", "patrick-hand", "schoolbell")
+FOOT = 0.85
+"""From this share of a page's height on there is nothing but signature and registration."""
+_FONTS = Path(__file__).parents[2] / "fonts" / "node_modules" / "@fontsource"
+_HAND_SCALE = 1.4
 
 
-def draw_pages(folder: Path) -> list[Path]:
-    """The three pages as PNG files."""
+def page_lines(body: int) -> list[tuple[int, int, str]]:
+    """Top, height and text of every line of a page with one of the three bodies."""
+    names = MEDICINES[3 * body : 3 * body + 3]
+    lines = [(top, height, text.format(*names)) for top, height, text in _BODIES[body]]
+    return [*_HEAD, *lines, *_FOOT]
+
+
+def draw_pages(folder: Path, hands: Sequence[str] = (PRINTED,)) -> list[Path]:
+    """Three pages of each hand as PNG files, each signed by a scribble beside the doctor's name."""
     paths = []
-    for number in range(len(_BODIES)):
-        page = Image.new("RGB", (700, 820), (244, 244, 240))
-        pen = ImageDraw.Draw(page)
-        for top, height, text in page_lines(number):
-            pen.text((40, top), text, font=ImageFont.load_default(height), fill=(20, 20, 60))
-        paths.append(folder / f"page-{number}.png")
-        page.save(paths[-1])
+    for hand in hands:
+        for body in range(len(_BODIES)):
+            paths.append(folder / f"{hand}-{body}.png")
+            _draw_page(hand, body).save(paths[-1])
     return paths
+
+
+def _draw_page(hand: str, body: int) -> Image.Image:
+    scale = 1.0 if hand == PRINTED else _HAND_SCALE
+    page = Image.new("RGB", (round(700 * scale), round(820 * scale)), (244, 244, 240))
+    pen = ImageDraw.Draw(page)
+    for top, height, text in page_lines(body):
+        pen.text((40, top * scale), text, font=_face(hand, round(height * scale)), fill=(20, 20, 60))
+    strokes = np.random.default_rng(body).integers((360, 715), (640, 790), (14, 2)) * scale
+    pen.line([tuple(point) for point in strokes.tolist()], fill=(20, 20, 60), width=3, joint="curve")
+    return page
+
+
+def _face(hand: str, height: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    if hand == PRINTED:
+        return ImageFont.load_default(height)
+    return ImageFont.truetype(str(_FONTS / hand / "files" / f"{hand}-latin-400-normal.woff2"), height)

@@ -5,7 +5,7 @@ The other two sites and the aggregator do only what the contract asks of them: w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,17 +27,17 @@ from learning.word_image import fit_word
 from node.consent.publication import ConsentPublisher
 from node.data.review import Decision
 from node.parts import SiteParts
-from node.rounds.features import FeatureCache
 from node.rounds.global_models import GlobalModels
-from node.rounds.local_training import Trainer
 from node.rounds.loop import NodeLoop
 from node.rounds.records import RoundRecords
+from node.rounds.trainers import Trainers
 from node.sent import SentLog
 from node.settings import NodeSettings
 from node.store.pages import NewPage, NewWord, add_page, ensure_original
 from prescriptions.words import encode_png
 from protocol import ledger_calls as calls
 from protocol.envelope import sealed_length
+from protocol.errors import LearningError
 from protocol.history import History, LineageView, RoundView
 from protocol.identifiers import CID, Digest, aggregator_id_of, digest_of, lineage_id_of, site_id_of
 from protocol.parameters import encode_parameters, parameters_digest
@@ -72,27 +72,63 @@ class TinyBackbone:
 
     name = "tiny"
     digest = Digest(digest_of("tiny-backbone"))
+    scope = "last-conv"
+    layer = "head"
     alphabet = Alphabet("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     threads = 1
+    input_shape = (8, 24)
     feature_shape = (1, 8, 24)
     frames = 24
 
     def scope_tensors(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        return (("head.bias", (self.alphabet.size,)), ("head.weight", (self.alphabet.size, 8)))
+        rows, _ = self.input_shape
+        return ((f"{self.layer}.bias", (self.alphabet.size,)), (f"{self.layer}.weight", (self.alphabet.size, rows)))
 
     def initial_parameters(self) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(5)
         return {name: rng.normal(scale=0.1, size=shape).astype(np.float32) for name, shape in self.scope_tensors()}
 
     def front_features(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        return np.stack([fit_word(crop, 8, 24)[np.newaxis].astype(np.float16) for crop in crops])
+        return np.stack([fit_word(crop, *self.input_shape)[np.newaxis].astype(np.float16) for crop in crops])
 
     def frame_logits(self, parameters: Mapping[str, torch.Tensor], features: torch.Tensor) -> torch.Tensor:
-        return functional.linear(features[:, 0].transpose(1, 2), parameters["head.weight"], parameters["head.bias"])
+        weight, bias = parameters[f"{self.layer}.weight"], parameters[f"{self.layer}.bias"]
+        return functional.linear(features[:, 0].transpose(1, 2), weight, bias)
 
     def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Recogniser:
         check_parameters(self, parameters)
         return Recogniser(self, {name: torch.from_numpy(np.array(value)) for name, value in parameters.items()})
+
+
+class OtherBackbone(TinyBackbone):
+    """A second one: another digest, other tensors, another grid."""
+
+    name = "other"
+    digest = Digest(digest_of("other-backbone"))
+    scope = "tail"
+    layer = "tail"
+    input_shape = (6, 26)
+    feature_shape = (1, 6, 26)
+    frames = 26
+
+
+class FewBackbones:
+    """What ``learning.backbones.OpenBackbones`` does, for these alone."""
+
+    def __init__(self, *backbones: Any) -> None:
+        self.backbones = backbones
+
+    def of(self, digest: Digest, scope: str) -> Any:
+        return self._first(lambda backbone: (backbone.digest, backbone.scope) == (digest, scope))
+
+    def of_model(self, tensors: Collection[str]) -> Any:
+        return self._first(lambda backbone: {name for name, _ in backbone.scope_tensors()} == set(tensors))
+
+    def _first(self, fits: Callable[[Any], bool]) -> Any:
+        for backbone in self.backbones:
+            if fits(backbone):
+                return backbone
+        raise LearningError("this version knows no such backbone or scope")
 
 
 DEVICE = DeviceProfile(
@@ -113,7 +149,7 @@ class SiteWorld:
 
     Attributes:
         folder: The node's data folder.
-        backbone: Shared by all restarts.
+        backbone: Shared by all restarts; of the lineage that rounds are opened in.
         settings: Changes to the node's settings.
         words: Whether two patients' reviewed words and consents are there from the start.
         world: The chain; a fake one, or the real one of tests/fixtures_chain.py.
@@ -141,6 +177,13 @@ class SiteWorld:
         self.ledger = self.world.ledger(self.account or self.world.fresh_account())
         self.governor.send(calls.AdmitSite(SITE_ID, self.ledger.account, KEY_DIGEST))
         self.others = [self._admit(f"other-{number}") for number in range(2)]
+        self.slug, self.backbones = LINEAGE, FewBackbones(self.backbone)
+        self.found_lineage()
+        if self.words:
+            self.add_patient("P-001", *NAMES)
+            self.add_patient("P-002", *NAMES)
+
+    def found_lineage(self) -> None:
         self.model = encode_parameters(self.backbone.initial_parameters())
         self.governor.send(
             calls.CreateLineage(
@@ -152,9 +195,14 @@ class SiteWorld:
                 plan_schema=PLAN_SCHEMA,
             )
         )
-        if self.words:
-            self.add_patient("P-001", *NAMES)
-            self.add_patient("P-002", *NAMES)
+
+    def turn_to(self, slug: str, backbone: Any) -> None:
+        """From now on rounds are opened in this lineage, which is made when it is not there."""
+        self.slug, self.backbone = slug, backbone
+        if backbone not in self.backbones.backbones:
+            self.backbones.backbones += (backbone,)
+        if self.lineage_id not in self.history.lineages:
+            self.found_lineage()
 
     # the site
 
@@ -199,7 +247,7 @@ class SiteWorld:
         folder = DataFolder(self.folder)
         journal = wrap("journal", self.journal)
         ledger, block_store = wrap("ledger", self.ledger), wrap("block_store", self.store)
-        cache = FeatureCache(folder.subfolder("features"), STORE_KEY, self.backbone)
+        features, names = folder.subfolder("features"), LexiconIndex.of(NAMES)
         outbox = Outbox(ledger, journal, resend_after_seconds=settings.resend_after_seconds, clock=clock)
         store = wrap("store", self.clinic.store)
         return SiteParts(
@@ -212,8 +260,7 @@ class SiteWorld:
             audit_key=AUDIT_KEY,
             outbox=outbox,
             block_store=block_store,
-            backbone=self.backbone,
-            trainer=Trainer(self.backbone, cache, DEVICE, LexiconIndex.of(NAMES)),
+            trainers=Trainers(features, STORE_KEY, self.backbones, DEVICE, names),
             models=GlobalModels(
                 folder, journal, max_model_bytes=1 << 24, timeout_seconds=settings.fetch_timeout_seconds
             ),
@@ -250,7 +297,7 @@ class SiteWorld:
 
     @property
     def lineage_id(self) -> Any:
-        return lineage_id_of(LINEAGE)
+        return lineage_id_of(self.slug)
 
     @property
     def aggregator_id(self) -> Any:
@@ -303,6 +350,7 @@ class SiteWorld:
             "parent_digest": self.lineage.head_digest,
             "parent_cid": self.lineage.head_cid,
             "backbone_digest": self.backbone.digest,
+            "scope": self.backbone.scope,
             "tensors": tuple(PlannedTensor(TensorShape(name, shape), 24) for name, shape in scope),
             **changes,
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from node.rounds.records import Stage
 from node.settings import IntakeSettings
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
-from protocol.envelope import envelope_digest_of
 from protocol.errors import (
     BlockStoreUnavailableError,
     ConfigError,
@@ -29,6 +27,7 @@ from protocol.errors import (
     LedgerUnavailableError,
     StoreError,
 )
+from protocol.identifiers import digest_of
 from protocol.reverts import RoundNotOpenError
 from protocol.round import RoundState
 from tests.node.data.test_intake import Hospital, page_file
@@ -137,7 +136,7 @@ def check_two_rounds(world: SiteWorld) -> None:
         assert record.sealed is not None
         assert record.sealed.envelope_digest == mine.event.envelope_digest
         assert record.sealed.dataset_root == mine.event.dataset_root
-        assert envelope_digest_of(io.BytesIO(world.envelope(number))) == mine.event.envelope_digest
+        assert digest_of("envelope", world.envelope(number)) == mine.event.envelope_digest
     assert world.view(1).revoked == {0}
     assert world.view(2).revoked == set()
     assert isinstance(world.view(2).outcome, ev.RoundFinalized)
@@ -215,14 +214,14 @@ def test_a_withdrawn_patients_features_are_forgotten_before_the_chain_answers(tm
     world.start()
     world.settle()
     features = tmp_path / "node" / "features"
-    before = {path.name for path in features.iterdir()}
+    before = {path.name for path in features.rglob("*") if path.is_file()}
     world.withdraw("P-001")
     world.world.chain.down = True
     with pytest.raises(LedgerUnavailableError):
         world.loop.step()
     world.world.chain.down = False
     world.loop.step()
-    after = {path.name for path in features.iterdir()}
+    after = {path.name for path in features.rglob("*") if path.is_file()}
     assert after < before
     assert len(after) == len(NAMES)
 

@@ -35,7 +35,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteWorld:
     (tmp_path / "node" / "deployment.json").write_bytes(encode_deployment(DEPLOYMENT))
     monkeypatch.setattr(Site, "chain_reader", property(lambda _self: world.world.ledger(world.world.fresh_account())))
     monkeypatch.setattr(Site, "ledger", property(lambda _self: world.ledger))
-    monkeypatch.setattr(Site, "backbone", property(lambda _self: world.backbone))
+    monkeypatch.setattr(Site, "backbones", property(lambda _self: world.backbones))
     world.start()
     world.settle()
     return world
@@ -135,6 +135,10 @@ def test_read_shows_the_table_and_the_json(world: SiteWorld) -> None:
     assert found["line"] == 0
     assert set(found) >= {"medicine", "confidence", "alternatives", "text", "strength", "form", "frequency", "flags"}
     assert "letters" in run(world, "read", str(path), "--word")
+    picture = path.with_name("explained.png")
+    assert as_json(world, "read", str(path), "--word", "--explain", str(picture)) == [found]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_mode & 0o777 == 0o600
 
 
 def test_init_and_join_make_a_site_and_say_what_to_do(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from node.site import ACCOUNT_KEY, AUDIT_KEY
 from node.store.opening import STORE_KEY
 from protocol import ledger_events as ev
 from protocol.deployment import encode_deployment
-from protocol.envelope import envelope_digest_of
+from protocol.identifiers import digest_of
 from protocol.plan import TrainingSettings
 from tests.fixtures_chain import ContractWorld
 from tests.fixtures_ipfs import IPFSSwarm
@@ -114,7 +113,7 @@ def test_a_round_survives_sigkill_while_training_and_after_registering(
     assert mine is not None
     fetched = tmp_path / "fetched"
     world.others_store.fetch(mine.event.envelope_cid, fetched, max_bytes=1 << 24, timeout_seconds=60)
-    assert envelope_digest_of(io.BytesIO(fetched.read_bytes())) == mine.event.envelope_digest
+    assert digest_of("envelope", fetched.read_bytes()) == mine.event.envelope_digest
     world.others_register()
     world.finish()
     daemon.wait_until_says("round=1", 60)

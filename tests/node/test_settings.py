@@ -65,12 +65,12 @@ def test_a_wrong_value_of_a_table_is_refused(tmp_path: Path, line: str) -> None:
 
 def test_what_is_shown_holds_no_key_of_an_endpoint(tmp_path: Path) -> None:
     text = LEAST.replace("http://127.0.0.1:8545", "https://me:secret@rpc.example:8545/v3/TOKEN?key=TOKEN")
-    text += 'compare_rpc_url = "https://other.example/TOKEN"\n[ipfs]\nurl = "http://127.0.0.1:5001"\n'
+    text += 'compare_rpc_url = "https://other.example/TOKEN"\n[ipfs]\nurl = "/ip4/127.0.0.1/tcp/5001/http"\n'
     said = str(shown(load(tmp_path, text)))
     assert "TOKEN" not in said
     assert "secret" not in said
     assert "https://rpc.example:8545" in said
-    assert "http://127.0.0.1:5001" in said
+    assert "/ip4/127.0.0.1/tcp/5001/http" in said
 
 
 def test_every_key_is_in_the_documentation() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from learning.training import TrainingProgress
+from node.rounds.training_note import TrainingNote, training_noted
 from node.status import Status, _verdict, status_of
 from protocol import ledger_calls as calls
 from protocol.identifiers import lineage_id_of
+from protocol.plan import TrainingSettings
 from protocol.verdicts import VerdictCode, explain
 from tests.node.data_builders import SITE_ID
 from tests.node.site_world import LINEAGE, SiteWorld
@@ -96,6 +100,25 @@ def test_a_round_is_told_from_opening_to_verdict(world: SiteWorld) -> None:
     world.finish()
     assert sentence(world).startswith("ACCEPTED")
     assert status(world).rounds[0].state == "finalized"
+
+
+def test_a_training_is_told_while_it_runs_and_no_longer(world: SiteWorld) -> None:
+    said: list[str] = []
+    world.start(lambda _round, _step: said.append(sentence(world)))
+    world.settle()
+    world.open_round(training=TrainingSettings(3, 4, "0.002", "5", 7))
+    world.loop.step()
+    assert said[0].startswith("training, epoch 1 of 3, ")
+    assert said[-1] == "training, epoch 3 of 3, 100 %, a few seconds left"
+    assert sentence(world).startswith("trained; ")
+
+
+def test_a_training_that_was_killed_is_not_told(world: SiteWorld) -> None:
+    world.settle()
+    world.open_round()
+    training_noted(world.journal, world.view(1).round_id).__enter__()(TrainingProgress(1, 1, 1, 2, 0.5, 1.0))
+    assert status(world).rounds[0].training == TrainingNote(1, 1, 50, 1)
+    assert status(world, clock=lambda: time.time() + 60).rounds[0].sentence == "open for this site"
 
 
 def test_a_refusal_says_why_and_that_the_round_failed(world: SiteWorld) -> None:

@@ -26,7 +26,6 @@ from eth_utils import keccak
 from protocol import ledger_events as ev
 from protocol.aggregation import NO_SERVER_STATE, aggregate
 from protocol.cid import cid_of_bytes
-from protocol.envelope import envelope_digest_of
 from protocol.errors import VerificationError
 from protocol.history import History, Registration, RoundView
 from protocol.identifiers import (
@@ -334,7 +333,7 @@ class Network:
         sealed = envelope(seal_bytes(plain, plan.recipients if recipients is None else recipients, place))
         registered = dataclasses.replace(
             registered,
-            envelope_digest=envelope_digest_of(io.BytesIO(sealed)),
+            envelope_digest=digest_of("envelope", sealed),
             envelope_cid=cid_of_bytes(sealed),
         )
         registered = dataclasses.replace(registered, **(event or {}))

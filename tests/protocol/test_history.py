@@ -213,9 +213,6 @@ class TestConsent:
 
 def test_membership_questions_have_answers(network):
     history = network.history
-    aggregator = network.aggregators[0]
-    assert history.aggregator_of(aggregator.account) == aggregator.aggregator_id
-    assert history.aggregator_of(account_of("nobody")) is None
     assert history.aggregator_set.threshold == 1
     assert history.auditor_key.epoch == 1
     assert History().aggregator_set is None

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from protocol.canonical_json import encode, parse
 from protocol.cid import cid_of_bytes
-from protocol.envelope import envelope_digest_of
 from protocol.errors import VerificationError
 from protocol.history import Registration
+from protocol.identifiers import digest_of
 from protocol.update import MANIFEST_AREA_BYTES, encode_delta, encode_update, parse_manifest_area
 from protocol.verdicts import VerdictCode
 from protocol.verification import verify_update
@@ -59,7 +59,7 @@ class Target:
         event = dataclasses.replace(
             self.honest.event if event is None else event,
             envelope_cid=cid_of_bytes(sealed),
-            envelope_digest=envelope_digest_of(io.BytesIO(sealed)),
+            envelope_digest=digest_of("envelope", sealed),
         )
         registration = Registration(event, self.honest.position)
         try:

@@ -25,7 +25,6 @@ from protocol.tensors import (
     TensorShape,
     check_order,
     encode_header,
-    encoded_length,
     header_length_of,
     parse_header,
 )
@@ -238,8 +237,3 @@ def test_the_header_ends_at_a_multiple_of_eight():
     assert len(header) % 8 == 0
     assert json.loads(header[8:])["conv.bias"]["dtype"] == "I32"
     assert parse_header(header, "I32") == tuple(t.shape for t in SMALL_TENSORS)
-
-
-def test_the_length_is_known_before_the_data():
-    parameters = random_parameters(SMALL_TENSORS, seed=1)
-    assert encoded_length(tuple(t.shape for t in SMALL_TENSORS), "F32") == len(encode_parameters(parameters))

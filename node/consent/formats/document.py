@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from protocol.canonical_json import MAX_DEPTH, check_depth
 from protocol.errors import MalformedError
+from protocol.foreign_text import one_line
 
 MAX_DOCUMENT_BYTES = 1 << 20
 
@@ -100,8 +101,7 @@ class Document:
 def name_of(path: Path) -> str:
     """A place as a person reads it: ``provision.purpose[0].code``."""
     parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    # A stranger's key may hold line breaks, or codes that a terminal obeys.
-    return "".join(each if each.isprintable() else " " for each in "".join(parts).removeprefix("."))
+    return one_line("".join(parts).removeprefix("."))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from node.consent.formats.document import Document
+from node.consent.formats.fhir_giver import read_given_by
 from node.consent.formats.fhir_reading import (
     NARROWS,
     extension_at,
     has_coding,
     identifier_in,
     read_common,
-    read_given_by,
     read_patient,
     read_purposes,
     refuse_modifiers,
@@ -95,7 +95,8 @@ def read_r4b(document: Document) -> ReadConsent:
 
     Raises:
         MalformedError: Not an R4B Consent.
-        ConsentError: It denies, does not say that it permits, or permits less than a receipt can say.
+        ConsentError: It denies, does not say that it permits, permits less than a receipt can say, or contradicts
+            itself about who gave it.
     """
     if document.peek("resourceType") != "Consent":
         raise MalformedError("the document is no FHIR Consent")
@@ -122,7 +123,7 @@ def read_r4b(document: Document) -> ReadConsent:
         patient=read_patient(document, "patient"),
         granted_at=None if granted is None else start_of(granted),
         expires_at=None if ends is None else end_of(ends),
-        given_by=read_given_by(document, common["giver"], ("performer", 0), waived=waived),
+        given_by=read_given_by(document, common["giver"], ("performer",), ("patient",), waived=waived),
         dropped=document.unread(),
     )
 

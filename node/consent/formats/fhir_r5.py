@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from node.consent.formats.document import Document, Path
+from node.consent.formats.fhir_giver import read_given_by
 from node.consent.formats.fhir_reading import (
     NARROWS,
     has_coding,
     identifier_in,
     read_common,
-    read_given_by,
     read_patient,
     read_purposes,
     refuse_modifiers,
@@ -93,7 +93,8 @@ def read_r5(document: Document) -> ReadConsent:
 
     Raises:
         MalformedError: Not an R5 Consent.
-        ConsentError: It denies, does not say that it permits, or permits less than a receipt can say.
+        ConsentError: It denies, does not say that it permits, permits less than a receipt can say, or contradicts
+            itself about who gave it.
     """
     if document.peek("resourceType") != "Consent":
         raise MalformedError("the document is no FHIR Consent")
@@ -118,7 +119,7 @@ def read_r5(document: Document) -> ReadConsent:
         patient=read_patient(document, "subject"),
         granted_at=granted,
         expires_at=ends,
-        given_by=read_given_by(document, common["giver"], ("grantor", 0), waived=waived),
+        given_by=read_given_by(document, common["giver"], ("grantor",), ("subject",), waived=waived),
         dropped=document.unread(),
     )
 

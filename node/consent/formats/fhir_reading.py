@@ -16,18 +16,17 @@ from node.consent.formats.fhir_writing import (
     WITHDRAWN_AT,
     limits,
 )
-from node.consent.formats.giver_and_factor import factor_of, giver_of, kind_of
+from node.consent.formats.giver_and_factor import factor_of, giver_of
 from node.consent.formats.instants import start_of
-from node.consent.formats.record import ASK_HERE
 from protocol.consent_receipt import DUO_PURPOSES
-from protocol.errors import ConsentError
+from protocol.errors import ConsentError, MalformedError
+from protocol.foreign_text import one_line
 from protocol.identifiers import AccountAddress, Digest, SiteId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from node.consent.formats.document import Document, Path
-    from protocol.consent_receipt import GivenBy, Giver
 
 NARROWS = "a consent here cannot be limited so: ask the patient here, with fedrx node consent grant"
 
@@ -52,7 +51,7 @@ def refuse_other_keys(document: Document, path: Path, known: Iterable[str]) -> N
     found = document.peek(*path)
     for key in found if isinstance(found, dict) else ():
         if key not in known and key not in {"id", "extension"} and not key.startswith("_"):
-            raise ConsentError(f"the document limits the consent by its {key}", hint=NARROWS)
+            raise ConsentError(f"the document limits the consent by its {one_line(key)}", hint=NARROWS)
 
 
 def refuse_other_limits(document: Document, path: Path) -> None:
@@ -79,7 +78,9 @@ def read_purposes(document: Document, path: Path) -> tuple[str, ...]:
         if document.peek(*item, "system") in DUO_SYSTEMS:
             code = document.require(*item, "code").replace("_", ":")
             if code not in DUO_PURPOSES:
-                raise ConsentError(f"the document says {code}, which has no place in a consent here", hint=NARROWS)
+                raise ConsentError(
+                    f"the document says {one_line(code)}, which has no place in a consent here", hint=NARROWS
+                )
             document.mark(*item)
             codes.add(code)
     return tuple(sorted(codes))
@@ -96,12 +97,18 @@ def has_coding(document: Document, concepts: Iterable[Path], system: str, *codes
 
 
 def extension_at(document: Document, url: str, *path: str | int) -> Path | None:
-    """Where the extension of a name stands below a place."""
-    for item in document.items(*path, "extension"):
-        if document.peek(*item, "url") == url:
-            document.mark(*item, "url")
-            return item
-    return None
+    """Where the extension of a name stands below a place; None without one.
+
+    Raises:
+        MalformedError: It stands there twice: the two could contradict each other.
+    """
+    found = [item for item in document.items(*path, "extension") if document.peek(*item, "url") == url]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise MalformedError(f"the document has the extension {url} twice")
+    document.mark(*found[0], "url")
+    return found[0]
 
 
 def extension_text(document: Document, url: str, value: str, *path: str | int) -> str | None:
@@ -111,14 +118,19 @@ def extension_text(document: Document, url: str, value: str, *path: str | int) -
 
 
 def extension_texts(document: Document, url: str, *path: str | int) -> dict[str, str] | None:
-    """The named texts of an extension below a place."""
+    """The named texts of an extension below a place.
+
+    Raises:
+        MalformedError: A name stands there twice.
+    """
     at = extension_at(document, url, *path)
     if at is None:
         return None
-    return {
-        document.require(*item, "url"): document.require(*item, "valueString")
-        for item in document.items(*at, "extension")
-    }
+    items = list(document.items(*at, "extension"))
+    texts = {document.require(*item, "url"): document.require(*item, "valueString") for item in items}
+    if len(texts) < len(items):
+        raise MalformedError(f"the document says something in the extension {url} twice")
+    return texts
 
 
 def identifier_in(document: Document, system: str, *path: str | int) -> str | None:
@@ -175,46 +187,3 @@ def identifier_in_list(document: Document, system: str, *path: str | int) -> str
             document.mark(*item)
             return document.text(*item, "value")
     return None
-
-
-def read_given_by(document: Document, giver: Giver | None, giver_path: Path, *, waived: bool) -> GivenBy | None:
-    """Who agreed, as far as the document says: by our extension, by its basis, or by the kind of its reference.
-
-    Args:
-        document: The resource.
-        giver: What our extension says.
-        giver_path: Where the first of those who agreed stands in their list.
-        waived: Whether the basis is a waiver.
-
-    Returns:
-        None when the document names nobody.
-
-    Raises:
-        ConsentError: Several agreed, or somebody of whom the document does not say whether it is the patient.
-    """
-    if len(list(document.items(*giver_path[:-1]))) > 1:
-        raise ConsentError("the document names several who gave the consent", hint=ASK_HERE)
-    if giver is not None:
-        document.mark(*giver_path)
-        return kind_of(giver)
-    if waived:
-        return "waiver"
-    if document.peek(*giver_path) is None:
-        return None
-    kinds = {document.peek(*giver_path, "type"), _kind_in(document.peek(*giver_path, "reference"))} - {None}
-    if kinds == {"Patient"}:
-        document.mark(*giver_path)
-        return "patient"
-    if kinds == {"RelatedPerson"}:
-        document.mark(*giver_path, "type")
-        return "guardian"
-    raise ConsentError("the document does not say whether the patient or a guardian gave the consent", hint=ASK_HERE)
-
-
-def _kind_in(reference: str | None) -> str | None:
-    """The kind of resource that a reference names: ``Patient/7``, also below a server's URL and with a version.
-
-    A URN and a part of the same document name none.
-    """
-    segments = (reference or "").split("/_history/")[0].split("/")
-    return segments[-2] if len(segments) > 1 else None

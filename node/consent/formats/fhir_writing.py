@@ -12,6 +12,7 @@ from node.consent.formats.instants import instant
 from node.consent.formats.record import OPERATION, PII_CATEGORY, URN
 from protocol.consent_receipt import DUO_PURPOSES, ByGuardian, ByPatient, ByWaiver
 from protocol.errors import MalformedError
+from protocol.foreign_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -127,4 +128,4 @@ def check(resource: dict[str, Any], model: type[BaseModel], what: str) -> None:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise MalformedError(f"{what} at {place}: {first['msg']}".replace("\n", " ")) from error
+        raise MalformedError(f"{what} at {one_line(place)}: {one_line(first['msg'])}") from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from protocol.consent_factor import factor_value, parse_factor
 from protocol.consent_receipt import BY_PATIENT, RELATIONS, ByGuardian, ByPatient, ByWaiver, Giver
 from protocol.errors import MalformedError
+from protocol.foreign_text import one_line
 from protocol.identifiers import Digest
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def giver_of(texts: Mapping[str, str]) -> Giver:
     if kind == "guardian":
         known = next((each for each in RELATIONS if each == relation), None)
         if known is None:
-            raise MalformedError(f"a guardian's relation {relation!r} is not known")
+            raise MalformedError(f"a guardian's relation {one_line(str(relation))!r} is not known")
         return ByGuardian(known)
     if kind == "waiver":
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from protocol.errors import MalformedError
+from protocol.foreign_text import one_line
 
 _DAY_LENGTHS = {4: "-01-01", 7: "-01", 10: ""}
 
@@ -31,7 +32,7 @@ def start_of(text: str) -> int:
             raise ValueError("no zone")
         return int(moment.timestamp())
     except (ValueError, OverflowError) as error:
-        raise MalformedError(f"{text!r} is no time") from error
+        raise MalformedError(f"{one_line(text)!r} is no time") from error
 
 
 def end_of(text: str) -> int:
@@ -52,5 +53,5 @@ def end_of(text: str) -> int:
             case _:
                 after = date.fromordinal(first.toordinal() + 1)
     except ValueError as error:
-        raise MalformedError(f"{text!r} is no time") from error
+        raise MalformedError(f"{one_line(text)!r} is no time") from error
     return start_of(after.isoformat())

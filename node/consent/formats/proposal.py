@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from node.consent.formats.document import Document
 from node.consent.formats.fhir_r4b import read_r4b
 from node.consent.formats.fhir_r5 import read_r5
+from node.consent.formats.record import ASK_HERE
 from node.consent.formats.ts27560 import read_ts27560
 from node.consent.grant import MAX_VALIDITY_DAYS
 from node.consent.notice import check_language
 from node.store.local_store import check_patient
 from protocol.consent_receipt import DAY_SECONDS, ByGuardian
 from protocol.errors import ConsentError, MalformedError
+from protocol.foreign_text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +86,8 @@ def propose(consent: ReadConsent, site_id: SiteId, now: int) -> ProposedGrant:
         now: Seconds since 1970.
 
     Raises:
-        ConsentError: The consent does not stand, has ended or does not begin yet, names no purpose, or is a waiver.
+        ConsentError: The consent does not stand, has ended or does not begin yet, names no purpose or nobody who gave
+            it, or is a waiver.
         ConfigError: Its language is no language tag.
     """
     if not consent.active:
@@ -94,6 +97,8 @@ def propose(consent: ReadConsent, site_id: SiteId, now: int) -> ProposedGrant:
             "the document names no purpose that a consent here can have",
             hint="ask the patient, then fedrx node consent grant --purpose",
         )
+    if consent.given_by is None:
+        raise ConsentError("the document does not say who gave the consent", hint=ASK_HERE)
     if consent.given_by == "waiver":
         raise ConsentError(
             "a waiver rests on the committee's decision itself", hint="fedrx node consent grant --waiver FILE"
@@ -106,7 +111,7 @@ def propose(consent: ReadConsent, site_id: SiteId, now: int) -> ProposedGrant:
     if days is not None and days < 1:
         raise ConsentError("less than a day is left of the document's consent", hint="ask the patient again")
     elsewhere = consent.site_id is not None and consent.site_id != site_id
-    asker = None if consent.asked_by is None else "".join(filter(str.isprintable, consent.asked_by)).strip()
+    asker = None if consent.asked_by is None else one_line(consent.asked_by).strip()
     return ProposedGrant(
         patient=None if elsewhere else consent.patient,
         purposes=consent.purposes,

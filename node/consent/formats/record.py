@@ -16,6 +16,7 @@ PII_CATEGORY = "handwriting-of-medicine-names"
 OPERATION = "federated-training"
 ASK_HERE = "ask the patient or the guardian here, with fedrx node consent grant"
 """Hint where a document leaves open who agreed."""
+CONTRADICTS = "the document contradicts itself about who gave the consent"
 
 
 @dataclass(frozen=True, slots=True)

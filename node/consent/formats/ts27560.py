@@ -11,17 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 from node.consent.formats.giver_and_factor import factor_of, factor_texts, giver_of, giver_texts, kind_of
 from node.consent.formats.instants import end_of, instant, start_of
-from node.consent.formats.record import ASK_HERE, OPERATION, PII_CATEGORY, URN, ConsentRecord, ReadConsent
+from node.consent.formats.record import (
+    ASK_HERE,
+    CONTRADICTS,
+    OPERATION,
+    PII_CATEGORY,
+    URN,
+    ConsentRecord,
+    ReadConsent,
+)
 from protocol.consent_receipt import DUO_PURPOSES
 from protocol.errors import ConsentError, MalformedError
+from protocol.foreign_text import one_line
 from protocol.identifiers import AccountAddress, Digest, SiteId
 
 if TYPE_CHECKING:
     from node.consent.formats.document import Document, Path
-    from protocol.consent_receipt import Giver
+    from protocol.consent_receipt import GivenBy, Giver
 
 SCHEMA_VERSION = "ISO/IEC TS 27560:2023"
-LAWFUL_BASIS = {"patient": "consent", "guardian": "consent-of-guardian", "waiver": "waiver-of-ethics-committee"}
+LAWFUL_BASIS: dict[GivenBy, str] = {
+    "patient": "consent",
+    "guardian": "consent-of-guardian",
+    "waiver": "waiver-of-ethics-committee",
+}
 WITHDRAWAL_METHOD = "telling any member of the site's staff, at any time, without a reason"
 GIVEN = ("consent_given", "given", "ConsentGiven", "dpv:ConsentGiven")
 """The first is written; all are read, as the Data Privacy Vocabulary spells them."""
@@ -59,7 +72,7 @@ def read_ts27560(document: Document) -> ReadConsent:
 
     Raises:
         MalformedError: Not such a record.
-        ConsentError: It limits the consent in a way that a receipt cannot say.
+        ConsentError: It limits the consent in a way that a receipt cannot say, or contradicts itself about who gave it.
     """
     if not document.require("schema_version").startswith("ISO/IEC TS 27560"):
         raise MalformedError("the document is no record of ISO/IEC TS 27560")
@@ -70,9 +83,11 @@ def read_ts27560(document: Document) -> ReadConsent:
     if giver is None and document.peek(ours, "given_by") is not None:
         raise ConsentError("the document does not say who gave the consent", hint=ASK_HERE)
     given, withdrawn_at, active = _read_events(document)
-    own: dict[str, Any] = {} if giver is None else _own_fields(document, given, giver_of(giver))
+    known = None if giver is None else giver_of(giver)
+    own: dict[str, Any] = {} if known is None else _own_fields(document, given, known)
     return ReadConsent(
         **own,
+        given_by=_given_by(document, known),
         active=active,
         purposes=tuple(sorted({code for code in purposes if code is not None})),
         patient=document.text("pii_principal_id"),
@@ -93,13 +108,23 @@ def _own_fields(document: Document, given: Path | None, giver: Giver) -> dict[st
     witness = None if given is None else document.text(*given, "entity_id")
     return {
         "giver": giver,
-        "given_by": kind_of(giver),
         "receipt_id": Digest.from_hex(document.require("record_id")),
         "site_id": None if site is None else SiteId.from_hex(site),
         "witness": None if witness is None else AccountAddress.from_hex(witness),
         "notice_digest": Digest.from_hex(document.require("pii_processing", "privacy_notice", "digest")),
         "notice_version": document.text("pii_processing", "privacy_notice", "version"),
     }
+
+
+def _given_by(document: Document, giver: Giver | None) -> GivenBy | None:
+    """Who agreed, as our field and the basis of every purpose say with one voice; None when nothing says it."""
+    bases = [document.peek(*item, "lawful_basis") for item in document.items("pii_processing", "purposes")]
+    said = {kind for kind, basis in LAWFUL_BASIS.items() if basis in bases}
+    if giver is not None:
+        said.add(kind_of(giver))
+    if len(said) > 1:
+        raise ConsentError(CONTRADICTS, hint=ASK_HERE)
+    return next(iter(said), None)
 
 
 def _purpose(record: ConsentRecord, code: str) -> dict[str, Any]:
@@ -139,7 +164,7 @@ def _read_purpose(document: Document, at: Path) -> str | None:
     code = document.peek(*at, "purpose_type")
     if not isinstance(code, str) or code.replace("_", ":") not in DUO_PURPOSES:
         if isinstance(code, str) and code.startswith("DUO"):
-            raise ConsentError(f"the document says {code}, which has no place in a consent here")
+            raise ConsentError(f"the document says {one_line(code)}, which has no place in a consent here")
         return None
     ours = {"pii_information": [{"pii_type": PII_CATEGORY}], "processing_method": OPERATION}
     for key, only in ours.items():
@@ -187,7 +212,7 @@ def _expiry(document: Document, given: Path) -> int | None:
     if duration.startswith("P") and duration.endswith("D"):
         digits, scale = duration[1:-1], 24 * 3600
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
-        raise MalformedError(f"{duration!r} is no duration in days or seconds")
+        raise MalformedError(f"{one_line(duration)!r} is no duration in days or seconds")
     return start_of(document.require(*given, "event_time")) + scale * int(digits)
 
 

@@ -117,7 +117,7 @@ def test_the_desk_lists_whom_to_ask_again(shell: Shell) -> None:
 def test_a_withdrawal_goes_through_while_the_chain_is_away_and_says_what_cannot_be_listed(shell: Shell) -> None:
     shell.run(*GRANT)
     done = shell.run("consent", "withdraw", "P001")
-    assert "1 receipts withdrawn" in done.stderr
+    assert "1 consent receipt withdrawn" in done.stderr
     assert "cannot be listed now" in done.stderr.replace("\n", " ")
     shown = json.loads(shell.run("consent", "show", "P001", "--json").stdout)
     assert [row["state"] for row in shown["receipts"]] == ["withdrawn"]

@@ -40,6 +40,7 @@ SITE = site_id_of("dhaka-general")
 DAY = 24 * 3600
 NOW = 1_790_000_000
 CONFIG = Path("node.toml")
+DUO = "http://purl.obolibrary.org/obo/duo.owl"
 FORMATS: dict[str, tuple[Callable[[ConsentRecord], bytes], Callable[[Document], ReadConsent]]] = {
     "fhir-r4b": (encode_r4b, read_r4b),
     "fhir-r5": (encode_r5, read_r5),
@@ -198,7 +199,7 @@ def foreign_r4b(**changes: Any) -> bytes:
         "status": "active",
         "scope": {"coding": [{"code": "research"}]},
         "category": [{"text": "research"}],
-        "patient": {"identifier": {"value": "P-7"}, "display": "Rahima"},
+        "patient": {"reference": "Patient/7", "identifier": {"value": "P-7"}, "display": "Rahima"},
         "dateTime": "2026-09-01",
         "performer": [{"reference": "Patient/7"}],
         "sourceAttachment": {"title": "form", "language": "bn"},
@@ -217,6 +218,7 @@ def foreign_r4b(**changes: Any) -> bytes:
 def test_a_foreign_consent_proposes_a_grant_and_names_what_is_left_out() -> None:
     found = read_foreign(foreign_r4b())
     assert set(found.dropped) == {
+        "patient.reference",
         "patient.display",
         "sourceAttachment.title",
         "provision.purpose[1].system",
@@ -268,7 +270,7 @@ def test_another_sites_identifier_of_a_patient_means_nothing_here() -> None:
     found = read_foreign(encode_r5(made()))
     assert propose(found, SITE, NOW).patient == "P-0042"
     assert propose(found, site_id_of("another"), NOW).patient is None
-    other = {"identifier": {"system": "urn:oid:1.2.3", "value": "999"}}
+    other = {"reference": "Patient/7", "identifier": {"system": "urn:oid:1.2.3", "value": "999"}}
     assert read_foreign(foreign_r4b(patient=other)).patient is None
 
 
@@ -285,7 +287,8 @@ def test_a_guardian_of_a_foreign_document_must_be_said() -> None:
 
 
 def test_a_strangers_words_cannot_pass_for_options_or_commands() -> None:
-    found = read_foreign(foreign_r4b(patient={"identifier": {"value": "--witness=mallory; rm -rf ~"}}))
+    sly = {"identifier": {"value": "--witness=mallory; rm -rf ~"}, "reference": "Patient/7"}
+    found = read_foreign(foreign_r4b(patient=sly))
     assert grant_command(propose(found, SITE, NOW), CONFIG).endswith("-- '--witness=mallory; rm -rf ~'")
 
 
@@ -395,22 +398,118 @@ def test_a_giver_of_no_known_kind_is_not_taken_for_the_patient(performers: list[
         assert refused.value.hint
 
 
-def changed_grantor(grantors: list[dict[str, str]]) -> bytes:
+def changed_grantor(grantors: list[dict[str, Any]], **subject: Any) -> bytes:
     """An R5 consent of another system: without our extension about who gave it."""
 
     def change(value: dict[str, Any]) -> None:
         value["extension"] = [item for item in value["extension"] if not item["url"].endswith("given-by")]
         value["grantor"] = grantors
+        value["subject"] |= subject
 
     return changed(encode_r5(made()), change)
 
 
 @pytest.mark.parametrize("reference", ["Patient/7", "https://ehr.example/fhir/Patient/7"])
-def test_a_patient_is_one_when_the_document_says_so_or_names_nobody(reference: str) -> None:
-    for data in (foreign_r4b(performer=[{"reference": reference}]), changed_grantor([{"reference": reference}])):
+@pytest.mark.parametrize("version", ["", "/_history/3"])
+def test_the_patient_gave_it_where_the_document_says_so(reference: str, version: str) -> None:
+    giver = {"reference": reference + version}
+    for data in (
+        foreign_r4b(performer=[giver], patient={"reference": reference, "identifier": {"value": "P-7"}}),
+        changed_grantor([giver], reference=reference),
+        changed_grantor([{"type": "Patient", "identifier": {"system": "urn:fedrx:patient", "value": "P-0042"}}]),
+    ):
         assert read_foreign(data).given_by == "patient"
-    silent = changed(foreign_r4b(), lambda value: value.pop("performer"))
-    assert not propose(read_foreign(silent), SITE, NOW).by_guardian
+
+
+@pytest.mark.parametrize(
+    "giver",
+    [
+        {"reference": "Patient/8"},
+        {"reference": "https://ehr.example/fhir/Patient/7"},
+        {"type": "Patient", "display": "Rahima"},
+        {"type": "Patient", "identifier": {"value": "P-8"}},
+        {"type": "Patient", "identifier": {"system": "urn:oid:1.2.3", "value": "P-7"}},
+        {"reference": "Patient/7", "identifier": {"value": "P-8"}},
+        {"reference": "Patient/8", "identifier": {"value": "P-7"}},
+    ],
+)
+def test_a_patient_who_is_not_shown_to_be_the_one_that_it_is_about_gave_nothing(giver: dict[str, Any]) -> None:
+    subject = {"reference": "Patient/7", "identifier": {"value": "P-7"}}
+    for data in (foreign_r4b(performer=[giver], patient=subject), changed_grantor([giver], **subject)):
+        with pytest.raises(ConsentError, match="the one whom it is about"):
+            read_foreign(data)
+
+
+def without_giver(value: dict[str, Any]) -> None:
+    for key in ("performer", "grantor", "extension"):
+        value.pop(key, None)
+
+
+def test_a_document_that_names_nobody_who_gave_it_proposes_nothing() -> None:
+    for data in (foreign_r4b(), encode_r4b(made()), encode_r5(made())):
+        with pytest.raises(ConsentError, match="does not say who gave the consent"):
+            propose(read_foreign(changed(data, without_giver)), SITE, NOW)
+
+    def silent(value: dict[str, Any]) -> None:
+        del value["urn:fedrx:consent:receipt"]
+        for purpose in value["pii_processing"]["purposes"]:
+            del purpose["lawful_basis"]
+
+    with pytest.raises(ConsentError, match="does not say who gave the consent"):
+        propose(read_foreign(changed(encode_ts27560(made()), silent)), SITE, NOW)
+
+
+GIVERS = {
+    "patient": made(),
+    "parent": made(giver=ByGuardian("parent")),
+    "spouse": made(giver=ByGuardian("spouse")),
+    "waiver": made(giver=ByWaiver(Digest(b"\x34" * 32), date(2026, 1, 1)), method="ethics-decision"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("said", GIVERS)
+@pytest.mark.parametrize("elsewhere", GIVERS)
+def test_a_document_whose_places_differ_about_who_gave_it_is_refused(name: str, said: str, elsewhere: str) -> None:
+    encode, _ = FORMATS[name]
+    other = json.loads(encode(GIVERS[elsewhere]))
+
+    def mixed(value: dict[str, Any]) -> None:
+        for key in ("performer", "grantor", "policyRule", "regulatoryBasis", "pii_processing"):
+            value.pop(key, None)
+            if key in other:
+                value[key] = other[key]
+
+    data = changed(encode(GIVERS[said]), mixed)
+    # A record of TS 27560 has one word for every guardian beside our field.
+    if said == elsewhere or (name == "ts27560" and {said, elsewhere} == {"parent", "spouse"}):
+        assert read_foreign(data).given_by == GIVERS[said].receipt.given_by
+        return
+    with pytest.raises(ConsentError, match="contradicts itself about who gave the consent"):
+        read_foreign(data)
+
+
+def test_a_guardian_is_read_from_the_basis_of_another_systems_record() -> None:
+    def foreign(value: dict[str, Any]) -> None:
+        del value["urn:fedrx:consent:receipt"]
+
+    data = changed(encode_ts27560(made(giver=ByGuardian("parent"))), foreign)
+    assert "--guardian RELATION" in grant_command(propose(read_foreign(data), SITE, NOW), CONFIG)
+
+
+@pytest.mark.parametrize("encode", [encode_r4b, encode_r5])
+def test_an_extension_that_stands_twice_is_refused(encode: Callable[[ConsentRecord], bytes]) -> None:
+    def twice(value: dict[str, Any]) -> None:
+        (giver,) = (item for item in value["extension"] if item["url"].endswith("given-by"))
+        value["extension"].append(giver)
+
+    def two_kinds(value: dict[str, Any]) -> None:
+        (giver,) = (item for item in value["extension"] if item["url"].endswith("given-by"))
+        giver["extension"].append({"url": "kind", "valueString": "guardian"})
+
+    for change in (twice, two_kinds):
+        with pytest.raises(MalformedError, match="twice"):
+            read_foreign(changed(encode(made()), change))
 
 
 def test_a_giver_without_a_kind_in_a_record_of_ts27560_is_refused() -> None:
@@ -426,6 +525,14 @@ def test_no_code_that_a_terminal_obeys_comes_out_of_a_strangers_document() -> No
         value["note\x1b[2J\n\u202e"] = "x"
 
     assert all(place.isprintable() for place in read_foreign(changed(encode_ts27560(made()), sly)).dropped)
+
+    limited = foreign_r4b(provision={"sly\x1b[2J" + "x" * 10**5: "x"})
+    denied = foreign_r4b(provision={"purpose": [{"system": DUO, "code": "DUO:\x1b[2J" + "9" * 10**5}]})
+    for data in (limited, denied, with_events(GAVE | {"event_time": "\x1b" * 10**5})):
+        with pytest.raises((ConsentError, MalformedError)) as refused:
+            read_foreign(data)
+        assert str(refused.value).isprintable()
+        assert len(str(refused.value)) < 1000
 
     def tongue(value: dict[str, Any]) -> None:
         value["pii_processing"]["language"] = "bn\x1b[2J"

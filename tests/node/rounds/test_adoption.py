@@ -35,13 +35,14 @@ def test_a_model_that_reads_fewer_held_out_words_is_kept_back(tmp_path: Path, mo
     world.settle()
     finished(world)
     scores = iter([3, 4])
-    real = world.running.trainer.score
+    trainer = world.running.trainers.of(world.backbone.digest, world.backbone.scope)
+    real = trainer.score
 
     def score(model, samples):  # type: ignore[no-untyped-def]
         found = real(model, samples)
         return type(found)(next(scores), found.total, 0, 0, 0)
 
-    monkeypatch.setattr(type(world.running.trainer), "score", lambda _self, model, samples: score(model, samples))
+    monkeypatch.setattr(type(trainer), "score", lambda _self, model, samples: score(model, samples))
     world.settle()
     kept = world.running.models.records(world.lineage_id)[-1]
     assert (kept.round, kept.correct, kept.kept_correct, kept.adopted) == (1, 3, 4, False)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from node.data.samples import TrainableSample
-from node.rounds.features import FeatureCache
+from node.rounds.features import FeatureCache, erase_features, forget_features
 from protocol.dataset import TrainingSample
 from protocol.identifiers import Digest, digest_of
 from tests.learning.drawn_words import draw_word
@@ -36,6 +36,10 @@ def samples() -> list[TrainableSample]:
     return made
 
 
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 @pytest.fixture
 def backbone() -> CountingBackbone:
     return CountingBackbone()
@@ -60,7 +64,7 @@ def test_they_are_computed_once(cache: FeatureCache, backbone: CountingBackbone,
 
 def test_nothing_of_them_is_on_disk_in_clear(cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path) -> None:
     features = cache.features_of(samples())
-    for path, row in zip(sorted(tmp_path.iterdir()), features, strict=True):
+    for path, row in zip(sorted(files(tmp_path)), features, strict=True):
         assert row.tobytes()[:64] not in path.read_bytes()
         assert path.stat().st_mode & 0o077 == 0
 
@@ -70,7 +74,7 @@ def test_what_is_damaged_is_computed_again(
     cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path, damage: bytes
 ) -> None:
     wanted = cache.features_of(samples())
-    min(tmp_path.iterdir()).write_bytes(damage)
+    min(files(tmp_path)).write_bytes(damage)
     assert np.array_equal(cache.features_of(samples()), wanted)
     assert backbone.computed == len(NAMES) + 1
 
@@ -88,7 +92,7 @@ def test_a_file_put_in_another_samples_place_is_not_read(
     cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path
 ) -> None:
     wanted = cache.features_of(samples())
-    first, second, *_ = sorted(tmp_path.iterdir())
+    first, second, *_ = sorted(files(tmp_path))
     first.write_bytes(second.read_bytes())
     assert np.array_equal(cache.features_of(samples()), wanted)
     assert backbone.computed == len(NAMES) + 1
@@ -96,10 +100,22 @@ def test_a_file_put_in_another_samples_place_is_not_read(
 
 def test_all_but_the_named_samples_are_forgotten(cache: FeatureCache, tmp_path: Path) -> None:
     cache.features_of(samples())
-    (tmp_path / ".leftover.tmp").write_bytes(b"of a write that was killed")
+    (files(tmp_path)[0].parent / ".leftover.tmp").write_bytes(b"of a write that was killed")
     keep = samples()[0].sample_id
-    cache.forget_all_but(frozenset({keep}))
-    assert [path.name for path in tmp_path.iterdir()] == [keep.hex()]
+    forget_features(tmp_path, frozenset({keep}))
+    assert [path.name for path in files(tmp_path)] == [keep.hex()]
+
+
+def test_an_erased_patients_features_go_whichever_backbone_made_them(cache: FeatureCache, tmp_path: Path) -> None:
+    other = CountingBackbone()
+    other.digest = Digest(digest_of("other-backbone"))
+    for filled in (cache, FeatureCache(tmp_path, KEY, other)):
+        filled.features_of(samples())
+    erased = [sample.sample_id for sample in samples()[1:]]
+    erase_features(tmp_path, erased)
+    assert {path.name for path in files(tmp_path)} == {samples()[0].sample_id.hex()}
+    assert len(files(tmp_path)) == 2
+    erase_features(tmp_path / "not-there-yet", erased)
 
 
 def test_no_samples_have_empty_features(cache: FeatureCache) -> None:

@@ -543,5 +543,6 @@ def test_the_same_words_plan_and_site_give_the_same_delta(tmp_path: Path) -> Non
     parts = world.running
     samples = trainable(parts.store, world.now, 20).train
     parent = parts.models.path_of(plan.parent_digest)
-    first, second = (parts.trainer.fit(parent, samples, plan, SITE_ID, lambda _: None).delta for _ in range(2))
+    trainer = parts.trainers.of(plan.backbone_digest, plan.scope)
+    first, second = (trainer.fit(parent, samples, plan, SITE_ID, lambda _: None).delta for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
