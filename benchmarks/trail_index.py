@@ -123,7 +123,7 @@ def time_searches(engine: Engine, number: int, stored: int) -> list[tuple[str, i
         "a model": Search(model_digest=Digest(digest("model", LINEAGES * (rounds // 2)))),
         "a transaction": Search(tx_hash=TxHash(digest("tx", stored // A_BLOCK // 2, 3))),
         "a minute": Search(since=middle, until=middle + 60),
-        "a site's updates of a day": Search(site_id=site, since=middle, until=middle + 86_400),
+        "a site in one day, newest 100": Search(site_id=site, since=middle, until=middle + 86_400, newest=100),
         "final rounds before a day, newest 100": Search(kinds=frozenset({"round-finalized"}), until=middle, newest=100),
     }
     rows = []

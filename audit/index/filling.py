@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from audit.index.database import deployment_number
+from audit.index.database import deployment_number, learn_shape
 from audit.index.event_codec import encode_event
 from audit.index.tables import EventRow, PageRow, place_of
 from audit.trail import kind_of
@@ -53,6 +53,7 @@ def fill(
             _add_page(engine, number, ledger, start, end)
             progress(end, head)
             start = end + 1
+    learn_shape(engine)
     return number
 
 

@@ -62,7 +62,7 @@ class EventRow(Base):
         Index("events_by_kind", "deployment", "kind", "place"),
         Index("events_by_time", "deployment", "timestamp", "place"),
         Index("events_by_tx", "tx_hash"),
-        Index("events_by_site", "deployment", "site_id", "kind", "place"),
+        Index("events_by_site", "deployment", "site_id", "place"),
         Index("events_by_round", "deployment", "lineage_id", "round", "place"),
         Index("events_by_model", "model_digest"),
         Index("events_by_consent_root", "consent_root"),
