@@ -26,6 +26,20 @@ class Collection:
     held: frozenset[int]
     too_large: frozenset[int]
     missing: frozenset[int]
+    unsought: frozenset[int]
+    """Those of the missing that no try of this process was made for yet while IPFS answered."""
+
+
+def patience_ends(view: RoundView, settings: LineageSettings) -> int:
+    """When an envelope that has not come is given up, in seconds since 1970: the same for every aggregator.
+
+    That is as long after the close as the opening gave from the deadline to ``attest_by``, less the margin. A full
+    round closes with its last registration: a site that registers and does not deliver must not hold the others up
+    until a deadline that may be a day away.
+    """
+    opened = view.opened
+    closed_at = view.registrations[-1].position.timestamp if view.full and view.registrations else opened.deadline
+    return closed_at + opened.attest_by - opened.deadline - settings.attest_margin_seconds
 
 
 class Collector:
@@ -67,21 +81,26 @@ class Collector:
     def collect(self, view: RoundView, plan: RoundPlan, settings: LineageSettings) -> Collection:
         """Asks for every envelope that is not here yet; returns at once."""
         found: dict[Delivery, set[int]] = {delivery: set() for delivery in Delivery}
+        unsought: set[int] = set()
         for registration in view.registrations:
             index = registration.event.index
             if index in view.revoked:
                 continue
+            path = self._parts.files.envelope(settings.slug, plan.round, index)
             delivery = self._parts.fetcher.request(
                 registration.event.envelope_cid,
-                self._parts.files.envelope(settings.slug, plan.round, index),
+                path,
                 max_bytes=plan.max_envelope_bytes,
                 longest_timeout_seconds=min(plan.fetch_timeout_seconds, settings.fetch_timeout_seconds),
             )
             found[delivery].add(index)
+            if delivery is Delivery.WAITING and not self._parts.fetcher.was_sought(path):
+                unsought.add(index)
         return Collection(
             held=frozenset(found[Delivery.HELD]),
             too_large=frozenset(found[Delivery.TOO_LARGE]),
             missing=frozenset(found[Delivery.WAITING]),
+            unsought=frozenset(unsought),
         )
 
     def drop_damaged(self, registrations: list[Registration], held: frozenset[int], slug: str) -> bool:

@@ -95,9 +95,11 @@ def init(
 def run_command(config: Config = DEFAULT_CONFIG) -> None:
     """Runs the daemon until SIGTERM or Ctrl-C."""
     settings = load_settings(config, AggregatorSettings)
-    key_ring = _open_key_ring(settings)
-    talk.print(json.dumps(settings.masked()), style="dim", markup=False, highlight=False, soft_wrap=True)
-    run(settings, key_ring)
+    # Another daemon's folder is told before anything is asked or shown.
+    with DataFolder(settings.data_folder).locked():
+        key_ring = _open_key_ring(settings)
+        talk.print(json.dumps(settings.masked()), style="dim", markup=False, highlight=False, soft_wrap=True)
+        run(settings, key_ring)
 
 
 @app.command()
@@ -189,6 +191,10 @@ def _print_lineage(lineage: LineageStatus) -> None:
         table.add_row(str(row.number), row.state, registered, str(row.votes), _time(row.deadline), row.own_result)
     out.print(table)
     for row in lineage.rounds:
+        for update in row.awaited:
+            site, until = f"{update.site_id[:10]}…", _time(update.given_up_at)
+            said = f"round {row.number} #{update.index} {site} registered, not delivered; given up at {until}"
+            out.print(f"{said}: {update.hint}", soft_wrap=True)
         for verdict in row.verdicts:
             site = f"{verdict.site_id[:10]}…"
             out.print(f"round {row.number} #{verdict.index} {site} {verdict.code}: {verdict.sentence}", soft_wrap=True)

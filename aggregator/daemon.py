@@ -41,15 +41,14 @@ def run(settings: AggregatorSettings, key_ring: KeyRing) -> None:
     """Runs the daemon until SIGTERM or SIGINT.
 
     Args:
-        settings: The aggregator's.
+        settings: The aggregator's; the caller owns its data folder.
         key_ring: Open; holds the account's key.
 
     Raises:
-        StoreLockedError: Another daemon owns the data folder.
         FederationError: A failure that waiting does not mend.
     """
     folder = DataFolder(settings.data_folder)
-    with folder.locked(), stoppable(), open_parts(settings, folder, key_ring) as parts:
+    with stoppable(), open_parts(settings, folder, key_ring) as parts:
         logger.info("aggregator.ready", aggregator=settings.aggregator, account=str(parts.ledger.account))
         repeat(
             Coordinator(parts).step,

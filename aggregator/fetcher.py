@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from gateways.data_folder import store_error, sync_folder
-from protocol.errors import BlockStoreError, ContentTooLargeError, StoreError
+from protocol.errors import BlockStoreError, BlockStoreUnavailableError, ContentTooLargeError, StoreError
 from protocol.identifiers import CID
 from protocol.ports import BlockStore
 
@@ -47,6 +47,7 @@ class _Job:
     next_try: float = 0.0
     running: bool = False
     pinned: bool = False
+    sought: bool = False
 
 
 def in_daemon_thread(work: Callable[[], None]) -> None:
@@ -98,6 +99,15 @@ class Fetcher:
         if not job.pinned:
             self._employ()
         return self._delivery(job)
+
+    def was_sought(self, destination: Path) -> bool:
+        """Whether the last try for a content that was asked for ended while the block store answered.
+
+        A process that has just started has not tried yet, and a block store that is away says nothing about a site.
+        """
+        with self._lock:
+            job = self._jobs.get(destination)
+            return job is not None and job.sought
 
     def abandon(self, folder: Path) -> None:
         """Asks no more for what has not arrived in a folder; a try that runs comes to its end."""
@@ -168,6 +178,7 @@ class Fetcher:
             logger.warning("content.too_large", cid=str(job.cid), error=str(error))
             self._mark_too_large(job)
         except (BlockStoreError, StoreError) as error:
+            job.sought = not isinstance(error, BlockStoreUnavailableError | StoreError)
             logger.warning("content.waiting", cid=str(job.cid), tries=job.tries, error=str(error))
         finally:
             job.next_try = self._clock() + pause_seconds
@@ -183,6 +194,11 @@ class Fetcher:
             return
         with self._lock:
             self._jobs.pop(job.destination, None)
+
+
+def has_arrived(destination: Path) -> bool:
+    """Whether a content came to its file, or was found too large for it; for readers beside the daemon."""
+    return destination.exists() or _too_large_mark(destination).exists()
 
 
 def _too_large_mark(destination: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -52,15 +51,15 @@ class LineageSettings(Settings):
     scope: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     """Which part of the backbone is shared, by the name that nodes know."""
     weighting: Weighting = "equal"
-    max_weight: int = Field(default=64, ge=1, lt=MAX_TOTAL_WEIGHT // MAX_SITES)
-    """Cap on one site's weight."""
+    max_weight: int = Field(default=4, ge=1, lt=MAX_TOTAL_WEIGHT // MAX_SITES)
+    """Cap on one site's weight: its share of a model is at most this over itself and the others' weights."""
     examples_per_weight: int = Field(default=50, ge=1)
     """With ``num_examples``: a site's weight grows by one for each so many examples."""
     scale_bits: int = Field(default=24, ge=0, le=30)
     """Deltas travel as integers in units of 2^-scale_bits."""
     max_abs: int = Field(default=2**30, ge=1, lt=2**31)
     """Greatest magnitude of one such integer: 2^30 is 64.0 at 24 bits."""
-    max_norm: Decimal = "100"
+    max_norm: Decimal = "20"
     """Greatest Euclidean norm of a delta, in the parameters' own unit."""
     near_duplicate_cosine: Decimal = "0.95"
     """Of two deltas whose cosine reaches this the later one is refused."""
@@ -103,6 +102,8 @@ class LineageSettings(Settings):
 class AggregatorSettings(Settings):
     """Everything an aggregator is told; secrets are in the keystore."""
 
+    made_by = "fedrx aggregator init"
+
     aggregator: Slug
     """This aggregator's public slug; its id on chain follows from it."""
     data_folder: FilePath
@@ -143,17 +144,5 @@ class AggregatorSettings(Settings):
         return self
 
     def masked(self) -> dict[str, object]:
-        """The settings for the log: what may hold credentials is cut to scheme and host."""
-        values = self.model_dump(mode="json")
-        for table, key in (("chain", "rpc_url"), ("chain", "compare_rpc_url"), ("ipfs", "url")):
-            if values[table][key] is not None:
-                values[table][key] = masked_url(values[table][key])
-        return values
-
-
-def masked_url(url: str) -> str:
-    """Scheme, host and port of a URL: user, path and query may hold a key."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    rest = "/…" if parts.path.strip("/") or parts.query else ""
-    return f"{parts.scheme}://{host}{rest}"
+        """The settings for the log: URLs are cut to scheme, host and port."""
+        return self.model_dump(mode="json") | {"chain": self.chain.shown()}

@@ -56,6 +56,8 @@ def _lineage(slug: str, scope: str) -> str:
 slug = {_text(slug)}
 scope = {_text(scope)}
 weighting = "equal"                 # or "num_examples"
+max_weight = 4                      # with "num_examples": no site counts for more than so many others
+max_norm = "20"                     # a longer update is refused: some times what honest ones come to
 min_sites = 3
 min_accepted = 3                    # never below 3: fewer would give a site's update away
 round_seconds = 86400               # a round closes earlier when every selected site registered

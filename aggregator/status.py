@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+from aggregator.collecting import patience_ends
+from aggregator.fetcher import has_arrived
 from aggregator.parts import admission_obstacle
 from aggregator.round_files import RoundFiles
 from aggregator.scheduler import NotYet, next_opening
 from aggregator.settings import AggregatorSettings, LineageSettings
 from gateways.journal import Journal
 from protocol.history import History, LineageView, RoundView
-from protocol.identifiers import CID
-from protocol.ledger_events import RoundFailed, RoundFinalized
+from protocol.identifiers import CID, AggregatorId
+from protocol.ledger_events import RoundFailed, RoundFinalized, UpdateRegistered
 from protocol.ports import BlockHeader, BlockStore, Ledger
 from protocol.verdicts import VerdictCode, explain
 
@@ -31,6 +33,17 @@ class VerdictLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitedUpdate:
+    """An update that was registered and has not come here."""
+
+    index: int
+    site_id: str
+    given_up_at: int
+    """Seconds since 1970; until then everybody waits for it."""
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class RoundStatus:
     """One round."""
 
@@ -46,6 +59,8 @@ class RoundStatus:
     votes: int
     own_result: str
     """How this aggregator's own result compares with the one on chain, or where it stands."""
+    awaited: tuple[AwaitedUpdate, ...]
+    """Empty once the round has an outcome."""
     verdicts: tuple[VerdictLine, ...]
     """Empty until the round has a result."""
 
@@ -115,7 +130,9 @@ def status_of(
         balance_wei=ledger.balance_wei(admitted.account) if admitted else 0,
         head_block=head.number,
         head_timestamp=head.timestamp,
-        lineages=tuple(_lineage(settings, lineage, history, head.timestamp, journal) for lineage in settings.lineages),
+        lineages=tuple(
+            _lineage(settings, lineage, history, head.timestamp, journal, files) for lineage in settings.lineages
+        ),
         bytes_used=files.bytes_used(),
         bytes_free=files.bytes_free(),
         pins=None if block_store is None else _pins(settings, history, block_store),
@@ -123,7 +140,12 @@ def status_of(
 
 
 def _lineage(
-    settings: AggregatorSettings, lineage: LineageSettings, history: History, now: int, journal: Journal
+    settings: AggregatorSettings,
+    lineage: LineageSettings,
+    history: History,
+    now: int,
+    journal: Journal,
+    files: RoundFiles,
 ) -> LineageStatus:
     view = history.lineages.get(lineage.lineage_id)
     if view is None:
@@ -139,12 +161,24 @@ def _lineage(
         head_digest=str(view.head_digest),
         head_cid=str(view.head_cid),
         waiting_for=waiting_for,
-        rounds=tuple(_round(view.rounds[number], lineage.slug, now, journal) for number in recent),
+        rounds=tuple(
+            _round(view.rounds[number], settings.aggregator_id, lineage, history, now, journal, files)
+            for number in recent
+        ),
     )
 
 
-def _round(view: RoundView, slug: str, now: int, journal: Journal) -> RoundStatus:
+def _round(
+    view: RoundView,
+    me: AggregatorId,
+    lineage: LineageSettings,
+    history: History,
+    now: int,
+    journal: Journal,
+    files: RoundFiles,
+) -> RoundStatus:
     verdicts: tuple[VerdictLine, ...] = ()
+    fetches = me in history.aggregator_sets[view.opened.aggregator_set_version].aggregator_ids
     if isinstance(view.outcome, RoundFinalized | RoundFailed):
         codes = view.outcome.codes
         verdicts = tuple(
@@ -159,9 +193,27 @@ def _round(view: RoundView, slug: str, now: int, journal: Journal) -> RoundStatu
         registered=len(view.registrations),
         revoked=len(view.revoked),
         votes=len(view.attestations),
-        own_result=_own_result(slug, view, journal),
+        own_result=_own_result(lineage.slug, view, journal),
+        awaited=_awaited(view, lineage, history, files) if view.outcome is None and fetches else (),
         verdicts=verdicts,
     )
+
+
+def _awaited(
+    view: RoundView, lineage: LineageSettings, history: History, files: RoundFiles
+) -> tuple[AwaitedUpdate, ...]:
+    here = files.envelopes(lineage.slug, view.opened.round)
+    return tuple(
+        AwaitedUpdate(event.index, str(event.site_id), patience_ends(view, lineage), _why_absent(history, event))
+        for event in (registration.event for registration in view.registrations)
+        if event.index not in view.revoked and not has_arrived(here / str(event.index))
+    )
+
+
+def _why_absent(history: History, event: UpdateRegistered) -> str:
+    if history.sites[event.site_id].suspended:
+        return "suspended by the governor: its node may be off"
+    return "ask the site whether its node and its IPFS run; the governor can suspend it for coming rounds"
 
 
 def _verdict(index: int, site_id: str, number: int) -> VerdictLine:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import structlog
 
-from aggregator.collecting import Collection, Collector
+from aggregator.collecting import Collection, Collector, patience_ends
 from aggregator.judging import Judge
 from aggregator.models import Models, cid_of_model
 from aggregator.parts import Parts
@@ -117,8 +117,10 @@ class RoundTender:
             return None
         collection = self._collector.collect(view, plan, settings)
         open_still = view.outcome is None and view.state(now) is RoundState.OPEN
-        in_time = now < view.opened.attest_by - settings.attest_margin_seconds
-        if open_still or not parent_is_here or (collection.missing and in_time):
+        may_come = now < patience_ends(view, settings)
+        # After a pause the time may be over before anything was asked for: an own absence is not the sites' fault.
+        to_seek = bool(collection.unsought) and now < view.opened.attest_by - settings.attest_margin_seconds
+        if open_still or not parent_is_here or (collection.missing and (may_come or to_seek)):
             return None
         damaged = self._collector.drop_damaged(view.registrations, collection.held, settings.slug)
         return None if damaged else (plan, collection)

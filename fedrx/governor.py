@@ -35,6 +35,8 @@ DEFAULT_CONFIG = Path(SETTINGS_FILE)
 class GovernorSettings(Settings):
     """Everything the governor's commands are told; the key is in the keystore."""
 
+    made_by = "fedrx governor init"
+
     data_folder: FilePath
     deployment: FilePath
     passphrase_file: FilePath | None = None

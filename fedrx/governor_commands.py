@@ -15,6 +15,7 @@ from fedrx.governor_membership import (
     suspend,
 )
 from fedrx.governor_office import accept, seal, transfer
+from fedrx.governor_rounds import abort
 from fedrx.governor_setup import deploy, genesis, init
 from fedrx.governor_status import status
 
@@ -29,6 +30,7 @@ app.command()(reinstate)
 app.command("admit-aggregator")(admit_aggregator)
 app.command("set-aggregators")(set_aggregators)
 app.command("auditor-key")(auditor_key)
+app.command()(abort)
 app.command()(transfer)
 app.command()(accept)
 app.command()(seal)

@@ -17,6 +17,7 @@ from gateways.daemon_block_store import SWARM_KEY_FILE
 from gateways.data_folder import DataFolder, store_error, write_atomically
 from gateways.embedded_kubo.repository import read_swarm_key
 from protocol.errors import ConfigError
+from protocol.history import SiteView
 from protocol.identifiers import AccountAddress, Digest, aggregator_id_of, site_id_of
 from protocol.joining import (
     Invitation,
@@ -160,13 +161,28 @@ def set_aggregators(
 def suspend(site: SiteSlug, config: Config = DEFAULT_CONFIG) -> None:
     """Suspends a site: it registers no updates; withdrawals of consent still go through."""
     with open_governor(config) as governor:
+        if _admitted(governor, site).suspended:
+            out.print(f"{site} is suspended already")
+            return
         out.print(f"suspended in {governor.ledger.send(SuspendSite(site_id_of(site))).tx_hash}", soft_wrap=True)
 
 
 def reinstate(site: SiteSlug, config: Config = DEFAULT_CONFIG) -> None:
     """Takes a suspended site back."""
     with open_governor(config) as governor:
+        if not _admitted(governor, site).suspended:
+            out.print(f"{site} is not suspended")
+            return
         out.print(f"reinstated in {governor.ledger.send(ReinstateSite(site_id_of(site))).tx_hash}", soft_wrap=True)
+
+
+def _admitted(governor: Governor, site: str) -> SiteView:
+    known = ChainFollower(governor.ledger).sync().sites.get(site_id_of(site))
+    if known is None:
+        raise ConfigError(f"no site {site} was ever admitted", hint="check the slug: fedrx governor status lists sites")
+    if known.left:
+        raise ConfigError(f"{site} left the network for good", hint="nothing to do: it registers no updates")
+    return known
 
 
 def _swarm_key(folder: DataFolder) -> str:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import Progress
 
-from fedrx.governor import ACCOUNT_KEY, DEFAULT_CONFIG, KEYSTORE, SETTINGS_FILE, GovernorSettings, open_governor
+from fedrx.governor import (
+    ACCOUNT_KEY,
+    DEFAULT_CONFIG,
+    KEYSTORE,
+    SETTINGS_FILE,
+    Governor,
+    GovernorSettings,
+    open_governor,
+)
 from fedrx.governor_options import Config, PassphraseFile, check_slug, out, talk
 from fedrx.governor_template import InitialChoices, render
 from gateways.chain_follower import ChainFollower
@@ -24,7 +32,7 @@ from protocol.deployment import encode_deployment
 from protocol.errors import ConfigError
 from protocol.identifiers import lineage_id_of
 from protocol.ledger_calls import CreateLineage
-from protocol.parameters import encode_parameters, parameters_digest
+from protocol.parameters import encode_parameters, parameters_digest, parse_parameters
 from protocol.plan import PLAN_SCHEMA
 
 if TYPE_CHECKING:
@@ -90,14 +98,18 @@ def deploy(config: Config = DEFAULT_CONFIG) -> None:
 
 
 def genesis(
-    lexicon: Annotated[Path, typer.Option("--lexicon", help="CSV of the country's medicines.")],
-    fonts: Annotated[Path, typer.Option("--fonts", help="Folder of font files to draw the names with.")],
     lineage: Annotated[str, typer.Option("--lineage", parser=check_slug, help="Slug of the lineage to create.")],
     config: Config = DEFAULT_CONFIG,
     *,
+    lexicon: Annotated[Path | None, typer.Option("--lexicon", help="CSV of the country's medicines.")] = None,
+    fonts: Annotated[Path | None, typer.Option("--fonts", help="Folder of font files to draw the names with.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Start from this global model's file instead; nothing is trained.")
+    ] = None,
     backbone: Annotated[
-        str, typer.Option("--backbone", help="Published network whose front stays frozen.")
-    ] = ENGLISH_G2.name,
+        str | None,
+        typer.Option("--backbone", help=f"Published network whose front stays frozen; unset: {ENGLISH_G2.name}."),
+    ] = None,
     scope: Annotated[
         str | None, typer.Option("--scope", help=f"What sites train, the first when unset. {_SCOPES}.")
     ] = None,
@@ -106,29 +118,74 @@ def genesis(
     seed: Annotated[int, typer.Option(min=0, max=MAX_INTEGER, help="Decides the images and their order.")] = 0,
     family: Annotated[list[str] | None, typer.Option("--family", help="Font families; all when unset.")] = None,
 ) -> None:
-    """Makes round 0 of a lineage: pre-trained on rendered names of the country's medicines, pinned, on chain."""
+    """Makes round 0 of a lineage: pre-trained on rendered names of the country's medicines, pinned, on chain.
+
+    With --model it is an older global model, such as the last good one before a poisoned round: a head is never taken
+    back, so its lineage goes on under a new slug.
+    """
     from learning.backbones import make_backbone  # noqa: PLC0415 - torch loads for seconds
     from learning.genesis import GenesisSettings  # noqa: PLC0415
 
+    if model is not None:
+        _restart(model, lineage, config, backbone, scope)
+        return
+    if lexicon is None or fonts is None:
+        raise ConfigError(
+            "nothing to make round 0 from", hint="give --lexicon and --fonts, or --model to start from a global model"
+        )
     # First of all: a name that does not exist must not cost a passphrase.
-    network = make_backbone(backbone, scope)
+    network = make_backbone(backbone or ENGLISH_G2.name, scope)
     settings = GenesisSettings(
         renderings=renderings, epochs=epochs, seed=seed, families=tuple(family) if family else None
     )
     with open_governor(config) as governor:
-        lineage_id = lineage_id_of(lineage)
-        known = ChainFollower(governor.ledger).sync().lineages.get(lineage_id)
+        known = ChainFollower(governor.ledger).sync().lineages.get(lineage_id_of(lineage))
         if known is not None:
             out.print(f"{lineage} exists: genesis model {known.created.model_digest}", soft_wrap=True)
             return
-        encoded = _pretrained(network, lexicon, fonts, settings)
-        path = governor.folder / f"genesis-{lineage}.safetensors"
-        write_atomically(path, encoded)
-        cid = governor.block_store.add(path)
-        digest = parameters_digest(encoded)
-        receipt = governor.ledger.send(CreateLineage(lineage_id, 0, digest, cid, network.digest, PLAN_SCHEMA))
+        _create(governor, lineage, _pretrained(network, lexicon, fonts, settings), network)
+
+
+def _restart(model: Path, lineage: str, config: Path, backbone: str | None, scope: str | None) -> None:
+    """Makes an older global model round 0 of a new lineage."""
+    from learning.backbone import check_parameters  # noqa: PLC0415 - torch loads for seconds
+    from learning.backbones import make_backbone, scope_of  # noqa: PLC0415
+
+    try:
+        encoded = model.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"the model file {model} cannot be read", hint="check the path") from error
+    parameters = parse_parameters(encoded)
+    published, found = scope_of(parameters)
+    if (backbone or published.name, scope or found) != (published.name, found):
+        raise ConfigError(
+            f"{model} is a model of {published.name}, scope {found}", hint="leave --backbone and --scope away"
+        )
+    check_parameters(network := make_backbone(published.name, found), parameters)
+    digest = parameters_digest(encoded)
+    with open_governor(config) as governor:
+        known = ChainFollower(governor.ledger).sync().lineages.get(lineage_id_of(lineage))
+        if known is None:
+            _create(governor, lineage, encoded, network)
+        elif known.created.model_digest == digest:
+            out.print(f"{lineage} exists: genesis model {digest}", soft_wrap=True)
+        else:
+            raise ConfigError(
+                f"{lineage} exists with another genesis model, {known.created.model_digest}", hint="choose a new slug"
+            )
+
+
+def _create(governor: Governor, lineage: str, encoded: bytes, network: Backbone) -> None:
+    """Pins a model and makes it a lineage's round 0."""
+    path = governor.folder / f"genesis-{lineage}.safetensors"
+    write_atomically(path, encoded)
+    cid = governor.block_store.add(path)
+    digest = parameters_digest(encoded)
+    created = CreateLineage(lineage_id_of(lineage), 0, digest, cid, network.digest, PLAN_SCHEMA)
+    receipt = governor.ledger.send(created)
     out.print(f"{lineage}: genesis model {digest}, {cid}, tx {receipt.tx_hash}", soft_wrap=True)
-    out.print(f"backbone {network.name}, scope {network.scope}: aggregators need the scope in their settings")
+    named = f"backbone {network.name}, scope {network.scope}"
+    out.print(f"{named}: aggregators need slug and scope in their settings, sites the slug", soft_wrap=True)
 
 
 def _pretrained(network: Backbone, lexicon: Path, fonts: Path, settings: GenesisSettings) -> bytes:

@@ -24,7 +24,7 @@ from protocol.errors import (
 from protocol.identifiers import CID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _LOG = structlog.get_logger(__name__)
@@ -38,13 +38,14 @@ class KuboBlockStore:
 
     Args:
         url: The RPC endpoint, such as ``http://127.0.0.1:5001``.
+        before_call: Sees to it that there is somebody to call; its errors are those of the call.
 
     Raises:
         ConfigError: The URL is none.
     """
 
-    def __init__(self, url: str) -> None:
-        self._rpc = KuboRPC(url)
+    def __init__(self, url: str, *, before_call: Callable[[], None] = lambda: None) -> None:
+        self._rpc = KuboRPC(url, before_call=before_call)
 
     @property
     def url(self) -> str:

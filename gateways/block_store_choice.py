@@ -72,6 +72,8 @@ def resolve_block_store(
 ) -> ResolvedBlockStore:
     """Finds or starts the block store and asks it for its identity.
 
+    A Kubo that was started here and that dies is started again before its next use; one that others run never is.
+
     Args:
         configured_url: RPC endpoint of a Kubo that others run; wins over everything.
         local: For a Kubo that is started here.
@@ -111,4 +113,4 @@ def resolve_block_store(
     processes = ExitStack()
     processes.enter_context(kubo)
     _LOG.info("block store started", source=source.value, url=kubo.rpc_url)
-    return ResolvedBlockStore(KuboBlockStore(kubo.rpc_url), source, processes)
+    return ResolvedBlockStore(KuboBlockStore(kubo.rpc_url, before_call=kubo.revive), source, processes)

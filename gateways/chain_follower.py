@@ -42,9 +42,11 @@ class ChainFollower:
 
         Raises:
             LedgerUnavailableError: No answer; the history stays as it was.
+            WrongChainError: Blocks went because another chain answers now.
         """
         head = self._ledger.head()
         if self._head is not None and self._ledger.block_hash(self._head.number) != self._head.block_hash:
+            self._ledger.check_chain()
             logger.warning("chain.reorganised", was=self._head.number, now=head.number)
             self._restart()
         if self._head is not None and head.number < self._head.number:

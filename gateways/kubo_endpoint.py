@@ -8,6 +8,7 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Final
 
+from gateways.loopback import is_loopback
 from protocol.errors import ConfigError
 
 _MULTIADDRESS: Final = re.compile(r"/(?:ip4|ip6|dns|dns4|dns6)/([^/]+)/tcp/(\d{1,5})/(https?)")
@@ -38,8 +39,7 @@ class KuboEndpoint:
     @property
     def is_loopback(self) -> bool:
         """Whether it is on this machine."""
-        address = _address(self.host)
-        return self.host == "localhost" if address is None else address.is_loopback
+        return is_loopback(self.host)
 
 
 def parse_endpoint(text: str) -> KuboEndpoint:

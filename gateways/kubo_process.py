@@ -49,6 +49,17 @@ class KuboProcess:
         """Process id while it runs."""
         return self._child.pid if self._child is not None else None
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended since."""
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """The end of its output, in one line."""
+        tail = self._log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
+        return " ".join(tail.split()) or "nothing"
+
     def start(self, timeout_seconds: float) -> dict[str, Any]:
         """Starts the child and waits until it answers.
 
@@ -79,9 +90,8 @@ class KuboProcess:
             if not ready:
                 self.stop()
         if identity is None:
-            tail = self._log_path.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
             raise BlockStoreUnavailableError(
-                f"the IPFS process did not start, it said: {' '.join(tail.split()) or 'nothing'}",
+                f"the IPFS process did not start, it said: {self.last_words}",
                 hint=f"see {self._log_path}",
             )
         _LOG.info("ipfs process ready", rpc_port=self._rpc_port)

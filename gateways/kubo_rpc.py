@@ -25,7 +25,7 @@ from protocol.canonical_json import MAX_DEPTH, check_depth
 from protocol.errors import BlockStoreUnavailableError, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _CONNECT_SECONDS: Final = 5.0
@@ -57,13 +57,15 @@ class KuboRPC:
 
     Args:
         url: ``http://127.0.0.1:5001``, ``https://ipfs.example:443`` or a multiaddress ending in /http or /https.
+        before_call: Sees to it that there is somebody to call; its errors are those of the call.
 
     Raises:
         ConfigError: The URL is none of these, or carries a password.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, before_call: Callable[[], None] = lambda: None) -> None:
         self.url = url
+        self._before_call = before_call
         self._endpoint = parse_endpoint(url)
         # ipfshttpclient passes an argument that urllib3 2 ignores and warns about at every connection.
         warnings.filterwarnings("ignore", message="The 'strict' parameter is no longer needed", category=FutureWarning)
@@ -156,6 +158,7 @@ class KuboRPC:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
+        self._before_call()
         try:
             yield
         except ipfs_errors.ErrorResponse as error:

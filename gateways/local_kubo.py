@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
+
+import structlog
 
 from gateways.kubo_process import KuboProcess, free_loopback_port
+from protocol.errors import BlockStoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
+
+_LOG = structlog.get_logger(__name__)
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_MAX_PAUSE_SECONDS: Final = 60.0
+_STEADY_SECONDS: Final = 300.0
 
 
 class LocalKubo(ABC):
@@ -39,6 +50,9 @@ class LocalKubo(ABC):
         self._swarm_port = swarm_port or free_loopback_port()
         self._peers = tuple(peers)
         self._process: KuboProcess | None = None
+        self._lock = threading.RLock()
+        self._pause_seconds = _FIRST_PAUSE_SECONDS
+        self._next_start = -math.inf
 
     @property
     def rpc_url(self) -> str:
@@ -54,11 +68,41 @@ class LocalKubo(ABC):
             BlockStoreUnavailableError: It does not start.
         """
 
+    def revive(self) -> None:
+        """Starts it again, in its repository and on its ports, when its process ended although nobody ended it.
+
+        The first time at once; when it ends again soon, after pauses that grow from a second to a minute.
+
+        Raises:
+            ConfigError: The swarm key is missing or malformed.
+            BlockStoreUnavailableError: It does not start, or the pause is not over.
+        """
+        with self._lock:
+            ended, now = self._process, time.monotonic()
+            if ended is None or ended.runs:
+                return
+            if now < self._next_start:
+                raise BlockStoreUnavailableError(
+                    f"the IPFS process ended again, and is started again in {math.ceil(self._next_start - now)} s",
+                    hint=f"it said: {ended.last_words}",
+                )
+            if now - self._next_start > _STEADY_SECONDS:
+                self._pause_seconds = _FIRST_PAUSE_SECONDS
+            self._next_start = now + self._pause_seconds
+            self._pause_seconds = min(2 * self._pause_seconds, _MAX_PAUSE_SECONDS)
+            _LOG.warning("ipfs process ended, starting it again", url=self.rpc_url, said=ended.last_words)
+            try:
+                self.start()
+            finally:
+                # After a start that failed there is still one to bring back.
+                self._process = self._process or ended
+
     def stop(self) -> None:
         """Ends it: TERM, then KILL. Content stays in the repository."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
+        with self._lock:
+            if self._process is not None:
+                self._process.stop()
+                self._process = None
 
     def __enter__(self) -> Self:
         self.start()

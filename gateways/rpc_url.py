@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from gateways.loopback import is_loopback
 from protocol.errors import ConfigError
 
 
@@ -24,3 +25,12 @@ def origin_of(url: str) -> str:
         raise ConfigError("the RPC URL is none", hint="write for example http://127.0.0.1:8545")
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
+
+
+def proxies_to(url: str) -> dict[str, str] | None:
+    """What ``requests`` is told about proxies: to this machine itself none, elsewhere what the environment says.
+
+    Args:
+        url: One that ``origin_of`` takes.
+    """
+    return {"http": "", "https": ""} if is_loopback(urlsplit(url).hostname or "") else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
@@ -18,6 +18,8 @@ class Settings(BaseModel):
     """Base of all settings: frozen, strict about names, numbers finite, silent about refused values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    made_by: ClassVar[str] = ""
+    """The command that writes a process's file."""
 
 
 def _beside_file(path: Path, info: ValidationInfo) -> Path:
@@ -108,7 +110,9 @@ def load_settings(path: Path, kind: type[SettingsT]) -> SettingsT:
         # Some editors begin UTF-8 with a byte order mark, which TOML does not know.
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise ConfigError(f"there is no settings file {path}", hint="make one with the init command") from error
+        raise ConfigError(
+            f"there is no settings file {path}", hint=f"name yours with -c FILE, or make one with {kind.made_by}"
+        ) from error
     except OSError as error:
         raise ConfigError(
             f"the settings file {path} cannot be read ({error.strerror})", hint="check the path and its permissions"

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _GIB = 1024**3
 _FLOAT16 = 2
 _FLOAT32 = 4
-_STEP_COPIES = 8
-"""Arrays of about the features' size that one step holds: input, activations and their gradients."""
-_SCOPE_COPIES = 8
+_STEP_COPIES = 16
+"""Arrays of the features' size that one step holds at most: input, activations and their gradients."""
+_SCOPE_COPIES = 10
 """Parent, parameters, gradient, Adam's two moments, the delta in float64 and as it leaves."""
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -99,7 +99,7 @@ def require_memory(backbone: Backbone, words: int, batch_size: int) -> None:
     Raises:
         LearningError: It does not fit.
     """
-    needed, available = training_bytes(backbone, words, batch_size), _memory_bytes()[1]
+    needed, available = training_bytes(backbone, words, batch_size), available_memory_bytes()
     if needed > available:
         raise LearningError(
             f"training on {words} words needs {needed / _GIB:.1f} GiB of memory, {available / _GIB:.1f} GiB are free",
@@ -112,9 +112,15 @@ def training_bytes(backbone: Backbone, words: int, batch_size: int) -> int:
     values = math.prod(backbone.feature_shape)
     scope = sum(math.prod(shape) for _, shape in backbone.scope_tensors())
     # While features are gathered they are there twice: each for itself and in one array.
-    return 2 * words * values * _FLOAT16 + (
-        min(batch_size, words) * values * _STEP_COPIES + scope * _SCOPE_COPIES
-    ) * _FLOAT32
+    return (
+        2 * words * values * _FLOAT16
+        + (min(batch_size, words) * values * _STEP_COPIES + scope * _SCOPE_COPIES) * _FLOAT32
+    )
+
+
+def available_memory_bytes() -> int:
+    """What is free at this moment, within a container's limit."""
+    return _memory_bytes()[1]
 
 
 def _memory_bytes() -> tuple[int, int]:

@@ -79,7 +79,8 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     """Runs the daemon until SIGTERM or Ctrl-C."""
     from node.daemon import run as run_daemon  # noqa: PLC0415 - torch loads for seconds
 
-    with open_site(config) as site, _training_bar() as progress:
+    # The lock first: a folder that another daemon owns is told of in one line.
+    with open_site(config) as site, site.folder.locked(), _training_bar() as progress:
         for name, value in shown(site.settings).items():
             talk.print(f"{name} = {value}", markup=False, highlight=False, soft_wrap=True)
         run_daemon(site, progress)

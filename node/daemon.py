@@ -27,7 +27,9 @@ from protocol.errors import BlockStoreError, LedgerError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from learning.device import DeviceProfile
     from node.rounds.preparation import ShowProgress
+    from node.settings import TrainingLimits
     from protocol.ports import BlockStore, Ledger
 
 logger = structlog.get_logger(__name__)
@@ -45,16 +47,15 @@ def run(site: Site, progress: ShowProgress) -> None:
     A signal ends the process where it stands: what a kill must survive, a request to stop survives too.
 
     Args:
-        site: Open; its folder is owned until this returns.
+        site: Open; the caller owns its folder.
         progress: Called while training.
 
     Raises:
-        StoreLockedError: Another daemon owns the data folder.
         WrongChainError: The endpoint serves another chain than the deployment file names.
         FederationError: A failure that waiting does not mend.
     """
     settings = site.settings
-    with stoppable(), site.folder.locked():
+    with stoppable():
         # The chain first: "this is another chain" must be said before anything is started.
         follower = ChainFollower(site.ledger)
         with daemon_block_store(settings.ipfs, site.folder) as block_store:
@@ -131,20 +132,16 @@ def watching(site: Site, step: Callable[[], bool]) -> Callable[[], bool]:
 
 def assemble(site: Site, ledger: Ledger, block_store: BlockStore) -> SiteParts:
     """Opens everything that rounds need; a backbone loads when a lineage first needs it."""
-    from learning.device import DeviceSettings, profile_device  # noqa: PLC0415 - torch loads for seconds
-    from learning.lexicon_index import LexiconIndex  # noqa: PLC0415
+    from learning.lexicon_index import LexiconIndex  # noqa: PLC0415 - torch loads for seconds
     from node.rounds.trainers import Trainers  # noqa: PLC0415
 
     settings = site.settings
-    device = profile_device(DeviceSettings(threads=settings.training.threads))
-    for line in device.lines():
-        logger.info("device", says=line)
     audit_key = site.key_ring.get(AUDIT_KEY)
     trainers = Trainers(
         site.folder.subfolder(FEATURES),
         site.key_ring.get(STORE_KEY),
         site.backbones,
-        device,
+        training_device(settings.training),
         LexiconIndex.of(site.lexicon.names),
     )
     outbox = Outbox(ledger, site.journal, resend_after_seconds=settings.resend_after_seconds)
@@ -164,3 +161,13 @@ def assemble(site: Site, ledger: Ledger, block_store: BlockStore) -> SiteParts:
         rounds=RoundRecords(site.folder, site.journal),
         sent=SentLog(site.journal),
     )
+
+
+def training_device(limits: TrainingLimits) -> DeviceProfile:
+    """What this machine gives to training under the operator's settings; says it in the log."""
+    from learning.device import DeviceSettings, profile_device  # noqa: PLC0415 - torch loads for seconds
+
+    device = profile_device(DeviceSettings(limits.shares_cores, limits.threads, limits.use_accelerator))
+    for line in device.lines():
+        logger.info("device", says=line)
+    return device

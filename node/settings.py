@@ -78,8 +78,12 @@ class TrainingLimits(Settings):
     """Share of reviewed words that never trains and scores each new global model."""
     min_examples: int = Field(default=8, ge=1)
     """With fewer words the site sits a round out: an update over very few words tells too much about each."""
+    shares_cores: bool = True
+    """Whether other busy processes run on this machine: then one thread, else as many as there are cores."""
     threads: int | None = Field(default=None, ge=1)
-    """Torch threads; None lets the device profile decide."""
+    """Torch threads; None leaves it to ``shares_cores``."""
+    use_accelerator: bool = False
+    """Whether training runs on the machine's accelerator, if it has one."""
 
 
 class ConsentSettings(Settings):
@@ -112,6 +116,8 @@ def _each_once(slugs: tuple[str, ...]) -> tuple[str, ...]:
 
 class NodeSettings(Settings):
     """Everything a node is told; secrets are in the keystore."""
+
+    made_by = "fedrx node join"
 
     site: Slug
     data_folder: FilePath

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from node.consent.lost_withdrawals import OLDER, WHAT_TO_DO, lost_noted
 from node.rounds.records import RoundRecord, Stage, record_of
 from node.rounds.training_note import TrainingNote, training_note
 from protocol import ledger_events as ev
@@ -85,11 +86,12 @@ def status_of(
             view = lineage.rounds[number]
             record = record_of(journal, view.round_id)
             state = view.state(now)
-            training = None if record.sealed else training_note(journal, view.round_id, at)
+            training = None if record.sealed or view.outcome else training_note(journal, view.round_id, at)
             sentence = training.sentence() if training else _sentence(site_id, history, view, state, record)
             lines.append(RoundLine(slug, number, state.name.lower(), sentence, training, record.own_score))
         in_use.append(_model(slug, lineage, models))
-    return Status(_membership(site_id, history, account), _consent(site_id, history, now), tuple(in_use), tuple(lines))
+    consent = f"{OLDER}: {WHAT_TO_DO}" if lost_noted(journal) else _consent(site_id, history, now)
+    return Status(_membership(site_id, history, account), consent, tuple(in_use), tuple(lines))
 
 
 def _model(slug: str, lineage: LineageView, models: GlobalModels) -> str:

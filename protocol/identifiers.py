@@ -38,7 +38,10 @@ class _FixedBytes(bytes):
         digits = text.removeprefix("0x")
         # ``fromhex`` skips white space: one value would have many spellings.
         if len(digits) != 2 * cls.length or not _HEX_DIGITS.issuperset(digits):
-            raise MalformedError(f"{text!r:.100} is not the hex of a {cls.__name__}")
+            raise MalformedError(
+                f"{text!r:.100} is not the hex of a {cls.__name__}",
+                hint=f"it has {2 * cls.length} digits, with or without 0x",
+            )
         return cls(bytes.fromhex(digits))
 
     @classmethod

@@ -80,7 +80,7 @@ class RoundPlan:
     tensors: tuple[PlannedTensor, ...]
     weighting: Weighting
     max_weight: int
-    """Cap on one site's weight, 1..64 unless a consortium decides otherwise."""
+    """Cap on one site's weight, 1..2^20 - 1."""
     examples_per_weight: int
     """With ``num_examples`` weighting: weight = ceil(num_examples / this), capped."""
     max_abs: int

@@ -48,7 +48,7 @@ class Ledger(Protocol):
     """The contract on its chain.
 
     Every method may raise ``LedgerUnavailableError`` (retry is safe) and has a time-out. The identity of the chain
-    was checked when the gateway was built (``WrongChainError``).
+    was checked when the gateway was built (``WrongChainError``); whoever sees blocks go checks it again.
     """
 
     @property
@@ -64,6 +64,14 @@ class Ledger(Protocol):
 
     def block_hash(self, number: int) -> BlockHash | None:
         """The hash of a block on the chain as it is now, or None where there is none."""
+
+    def check_chain(self) -> None:
+        """Checks that the chain is still the one of ``identity``: a chain may be replaced while a process runs.
+
+        Raises:
+            WrongChainError: Its genesis or its deployment block is another. A block that is missing does not say so:
+                the endpoint may lag behind.
+        """
 
     def events(self, from_block: int, to_block: int) -> Iterator[LocatedEvent]:
         """All events of the contract in both blocks and between, in chain order, fetched page by page."""

@@ -56,14 +56,15 @@ class Explanation:
 
     why: str
     what_to_do: str
+    """Empty where nothing is to be done."""
 
     def __str__(self) -> str:
-        return f"{self.why}: {self.what_to_do}"
+        return f"{self.why}: {self.what_to_do}" if self.what_to_do else self.why
 
 
 _EXPLANATIONS: dict[VerdictCode, Explanation] = {
-    VerdictCode.ACCEPTED: Explanation("the update is part of the new global model", "nothing to do"),
-    VerdictCode.REVOKED: Explanation("the site took its update back before close", "nothing to do"),
+    VerdictCode.ACCEPTED: Explanation("the update is part of the new global model", ""),
+    VerdictCode.REVOKED: Explanation("the site took its update back before close", ""),
     VerdictCode.NOT_FETCHED: Explanation(
         "the aggregator could not fetch the envelope in time",
         "check that the site's IPFS is reachable from the aggregator's peer (fedrx audit availability)",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from audit.index.tables import Base, DeploymentRow
-from gateways.sqlite_errors import translated
+from gateways.sqlite_errors import tell_full_disk, translated
 from protocol.errors import ConfigError
 from protocol.ports import ChainIdentity
 
@@ -33,6 +33,7 @@ def open_database(where: str) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine)
+        tell_full_disk(engine, Path(where))
     with translated(_name(engine)):
         Base.metadata.create_all(engine)
     return engine

@@ -8,7 +8,6 @@ from itertools import pairwise
 from audit.proofs.checkpoint import Checkpoint
 from audit.proofs.proof_file import ProofFile, ProvenLog
 from gateways.ledger.block_bytes import Header, parse_header, parse_receipt, proven_receipt
-from gateways.ledger.contract_abi import contract_abi
 from protocol.errors import AuditError, MalformedError
 from protocol.identifiers import AccountAddress
 from protocol.ledger_events import LedgerEvent
@@ -72,6 +71,9 @@ def _proven(proven: ProvenLog, headers: dict[int, Header], contract: AccountAddr
     log = logs[proven.log_in_receipt]
     if log.address != contract:
         raise _failed(LOG, f"the log is {log.address}'s, not the contract's")
+    # Imported here: the ABI loads for half a second, and most of the auditor's commands decode nothing themselves.
+    from gateways.ledger.contract_abi import contract_abi  # noqa: PLC0415
+
     try:
         event = contract_abi().decode_event(list(log.topics), log.data)
     except MalformedError as error:

@@ -38,9 +38,11 @@ LIMITS = TrainingLimits()
 
 
 def lineage_settings(row: Row, seed: int) -> LineageSettings:
-    """The aggregator's settings of a row: its defaults wherever the row says nothing."""
+    """The aggregator's settings of a row. The caps are wide: what is compared is learning, not what they cut off."""
     training = TrainingTable(epochs=row.epochs, learning_rate=row.learning_rate, seed=seed)
-    return LineageSettings(slug=row.name, scope=row.scope, weighting=row.weighting, training=training)
+    return LineageSettings(
+        slug=row.name, scope=row.scope, weighting=row.weighting, max_weight=64, max_norm="100", training=training
+    )
 
 
 class FederatedRun:

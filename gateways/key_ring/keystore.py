@@ -175,7 +175,10 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise KeyRingError(f"there is no keystore {path}", hint="make one with the init command") from error
+        raise KeyRingError(
+            f"there is no keystore {path}",
+            hint="restore it from a backup; a new site makes one with fedrx node join, others with their init command",
+        ) from error
     except OSError as error:
         raise KeyRingError(f"the keystore {path} cannot be read", hint="run as the user who owns it") from error
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from eth_abi import abi as eth_abi
+from eth_abi.exceptions import DecodingError
+
 from gateways.ledger import answers
 from gateways.ledger.finality import Finality
 from gateways.ledger.rpc import RPCEndpoint
 from protocol.deployment import Deployment
 from protocol.errors import LedgerUnavailableError, WrongChainError
-from protocol.identifiers import BlockHash, digest_of
+from protocol.identifiers import AccountAddress, BlockHash, digest_of
+from protocol.ports import ChainIdentity
+
+_SUITE = "0xd4717c1b"
+"""Selector of ``suite()``."""
+_SUITE_TYPES = ("uint8", "uint8", "(uint64,address)", "(uint64,address)")
 
 
 def check_chain(endpoint: RPCEndpoint, deployment: Deployment) -> None:
@@ -29,6 +37,31 @@ def check_chain(endpoint: RPCEndpoint, deployment: Deployment) -> None:
         raise _another_chain(endpoint, f"no contract is at {deployment.contract_address}")
     if digest_of("contract-code", code) != deployment.runtime_code_digest:
         raise _another_chain(endpoint, f"other code is at {deployment.contract_address}")
+    before = deployment.predecessor
+    named = (before.chain_id, str(before.contract_address)) if before else (0, str(AccountAddress.zero()))
+    if _predecessor(endpoint, deployment.contract_address) != named:
+        raise _another_chain(endpoint, "the contract names another predecessor")
+
+
+def check_same_chain(endpoint: RPCEndpoint, identity: ChainIdentity) -> None:
+    """Checks that an endpoint that was checked before still serves the same chain.
+
+    Raises:
+        WrongChainError: Its genesis or its deployment block is another.
+        LedgerUnavailableError: No answer, or it does not have these blocks at this moment.
+    """
+    for number, expected in (
+        (0, identity.genesis_block_hash),
+        (identity.deployment_block_number, identity.deployment_block_hash),
+    ):
+        found = block_hash(endpoint, number)
+        if found is None:
+            raise LedgerUnavailableError(
+                f"the RPC endpoint {endpoint.shown} has no block {number} any more",
+                hint="it lags behind, or its chain began anew: compare it with another endpoint",
+            )
+        if found != expected:
+            raise _another_chain(endpoint, f"its block {number} is another now")
 
 
 def head(endpoint: RPCEndpoint, finality: Finality) -> answers.Block:
@@ -71,6 +104,18 @@ def block_hash(endpoint: RPCEndpoint, number: int) -> BlockHash | None:
     """
     block = _block(endpoint, number)
     return None if block is None else block.block_hash
+
+
+def _predecessor(endpoint: RPCEndpoint, contract: AccountAddress) -> tuple[int, str]:
+    """Chain id and address of the deployment before, as the contract tells them; zeros where there is none."""
+    told = answers.blob(endpoint.call("eth_call", {"to": str(contract), "data": _SUITE}, "latest"))
+    try:
+        _, _, (chain_id, address), _ = eth_abi.decode(_SUITE_TYPES, told)
+    except (DecodingError, OverflowError) as error:
+        raise LedgerUnavailableError(
+            f"the RPC endpoint {endpoint.shown} tells no predecessor", hint="check the endpoint"
+        ) from error
+    return chain_id, address
 
 
 def _block(endpoint: RPCEndpoint, number: int) -> answers.Block | None:

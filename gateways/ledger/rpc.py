@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from gateways.ledger import answers
-from gateways.rpc_url import origin_of
+from gateways.rpc_url import origin_of, proxies_to
 from protocol.canonical_json import check_depth
 from protocol.errors import LedgerUnavailableError, MalformedError
 from protocol.foreign_text import one_line
@@ -56,6 +56,7 @@ class RPCEndpoint:
     def __init__(self, url: str, *, timeout_seconds: float) -> None:
         self.shown = origin_of(url)
         self._url = url
+        self._proxies = proxies_to(url)
         self._timeout_seconds = timeout_seconds
         self._of_thread = threading.local()
 
@@ -99,7 +100,12 @@ class RPCEndpoint:
         session: requests.Session = self._of_thread.session
         # Retries belong to the caller, who knows which of its steps may be repeated.
         with session.post(
-            self._url, json=body, timeout=self._timeout_seconds, stream=True, allow_redirects=False
+            self._url,
+            json=body,
+            timeout=self._timeout_seconds,
+            stream=True,
+            allow_redirects=False,
+            proxies=self._proxies,
         ) as response:
             response.raise_for_status()
             answer = bytearray()

@@ -195,7 +195,8 @@ class TransactionSender:
             return TransactionRevertedError(f"the contract reverted: {error.message}")
         if "insufficient funds" in message or "doesn't have enough funds" in message:
             return LedgerError(
-                f"account {self._signer.account} cannot pay for the transaction", hint="ask the governor to fund it"
+                f"account {self._signer.account} cannot pay for the transaction",
+                hint="send it ether; for a site or an aggregator the governor does",
             )
         return error
 

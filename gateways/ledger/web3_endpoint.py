@@ -30,7 +30,9 @@ class Web3Endpoint(RPCEndpoint):
     def __init__(self, url: str, *, timeout_seconds: float) -> None:
         super().__init__(url, timeout_seconds=timeout_seconds)
         self._provider = _CarefulProvider(
-            url, request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
+            url,
+            request_kwargs={"timeout": timeout_seconds, "proxies": self._proxies},
+            exception_retry_configuration=None,
         )
 
     def _request(self, method: str, params: list[Any]) -> Any:

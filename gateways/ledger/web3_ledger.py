@@ -129,6 +129,15 @@ class Web3Ledger:
         """
         return chain_checks.block_hash(self._endpoint, number)
 
+    def check_chain(self) -> None:
+        """Checks that the chain is still the deployment's: it may have been replaced since ``connect``.
+
+        Raises:
+            WrongChainError: Its genesis or its deployment block is another.
+            LedgerUnavailableError: No answer, or the endpoint lags behind the deployment.
+        """
+        chain_checks.check_same_chain(self._endpoint, self.identity)
+
     def events(self, from_block: int, to_block: int) -> Iterator[LocatedEvent]:
         """All events of the contract in both blocks and between, in chain order, fetched page by page.
 

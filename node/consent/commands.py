@@ -22,6 +22,7 @@ from node.consent.grant import MAX_FORM_BYTES, Grant, PatientProof, StaffProof
 from node.consent.inspection import Patient, desk_of, print_traces, traces_from_chain
 from node.consent.notice import load_notice, shipped_notice
 from node.consent.publication import publish_pending
+from node.consent.restored_command import consent_restored
 from node.keys.rotation import require_listed
 from node.rounds.features import erase_features
 from node.site import Site, open_site
@@ -41,6 +42,7 @@ from protocol.errors import ConfigError, LedgerError, StoreError
 
 consent_app = typer.Typer(no_args_is_help=True, help="What patients agreed to, and withdrawals.")
 consent_app.command("enrol")(consent_enrol)
+consent_app.command("restored")(consent_restored)
 consent_inspection.add_to(consent_app)
 consent_format_commands.add_to(consent_app)
 consent_print_command.add_to(consent_app)

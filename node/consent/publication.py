@@ -2,7 +2,8 @@
 
 A root is published when none is in force and the site has words to train on, and when a round finds grants that the
 published root does not hold, at most once a round; never at a visit: no event on the chain tells when a patient was
-there. A withdrawal waits for nothing.
+there. A withdrawal waits for nothing. While the chain knows a withdrawal that the store does not, nothing is published
+and nothing trains (node/consent/lost_withdrawals.py).
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import structlog
 from gateways.chain_follower import ChainFollower
 from gateways.outbox import Outbox
 from node.consent.desk import consent_entries, earliest_expiry, mark_withdrawals_published, pending_withdrawals
+from node.consent.lost_withdrawals import OLDER, WHAT_TO_DO, lost_withdrawals, note_lost, refuse_lost
 from node.consent.published_trees import keep_tree
 from node.sent import SentLog
 from node.site import AUDIT_KEY, Site
+from node.store.withdrawals import know_on_chain, known_on_chain, unknow_on_chain
 from protocol.consent import ConsentEntry, consent_tree
 from protocol.consent_counts import counts_by_giver
-from protocol.errors import ConsentError, StoreLockedError
+from protocol.errors import ConsentError, LedgerError, StoreLockedError
 from protocol.history import ConsentView, History, RoundView
 from protocol.identifiers import Digest, TxHash
 from protocol.ledger_calls import PublishConsentRoot, WithdrawConsents
@@ -66,6 +69,7 @@ class ConsentPublisher:
         self._outbox = outbox
         self._journal = journal
         self._found_clean: tuple[int, int] | None = None
+        self._lost = 0
 
     def publish_withdrawals(self, history: History) -> TxReceipt | None:
         """Voids the published roots when a patient withdrew.
@@ -74,7 +78,8 @@ class ConsentPublisher:
             The receipt of the transaction; None when none was needed, or one sent before may still come into a block.
         """
         pending = pending_withdrawals(self._store)
-        consent = history.consents.get(self._site_id, ConsentView())
+        consent = self._consent(history)
+        self._note_lost(consent)
         if not _in_force(consent):
             if pending:
                 # Nothing stands on the chain that a withdrawal could void; the last one there may be this one.
@@ -83,7 +88,7 @@ class ConsentPublisher:
             return None
         if not pending and not self._names_withdrawn(consent):
             return None
-        receipt = self._outbox.send(f"withdraw/{consent.latest_version}", WithdrawConsents())
+        receipt = self._send_withdrawal(consent)
         if receipt is not None:
             mark_withdrawals_published(self._store, [item.withdrawal_id for item in pending], receipt.tx_hash)
             logger.info("consent.withdrawn", tx=str(receipt.tx_hash))
@@ -91,13 +96,18 @@ class ConsentPublisher:
 
     def ensure_root(self, history: History, now: int) -> bool:
         """Publishes a root when none is in force and a patient consents; returns whether a transaction was sent."""
-        if self.root_in_force(history, now) is not None:
+        if self.root_in_force(history, now) is not None or lost_withdrawals(self._store, self._consent(history)):
             return False
         entries = consent_entries(self._store, now)
         return bool(entries) and self._publish(history, entries)
 
     def needs_root_for(self, history: History, view: RoundView, now: int) -> bool:
-        """Whether a round takes a newer root than the one that is published."""
+        """Whether a round takes a newer root than the one that is published.
+
+        Raises:
+            ConsentError: The chain knows a withdrawal that the store does not.
+        """
+        refuse_lost(self._store, self._consent(history))
         published = self.published(history, now)
         if published is None or published.valid_until < view.opened.deadline:
             return True
@@ -110,8 +120,10 @@ class ConsentPublisher:
         """Publishes the receipts that outlast a round; returns whether a transaction was sent.
 
         Raises:
-            ConsentError: No patient's consent outlasts the round.
+            ConsentError: No patient's consent outlasts the round, or the chain knows a withdrawal that the store does
+                not.
         """
+        refuse_lost(self._store, self._consent(history))
         entries = consent_entries(self._store, view.opened.deadline)
         if not entries:
             raise ConsentError(
@@ -122,15 +134,17 @@ class ConsentPublisher:
 
     def root_in_force(self, history: History, now: int) -> int | None:
         """The newest consent version that an update may name, or None."""
-        consent = history.consents.get(self._site_id, ConsentView())
+        consent = self._consent(history)
         if not _in_force(consent) or consent.roots[consent.latest_version][0].valid_until < now:
             return None
         return consent.latest_version
 
     def may_name(self, history: History, version: int, now: int) -> bool:
-        """Whether the contract takes an update under a version now."""
-        consent = history.consents.get(self._site_id, ConsentView())
+        """Whether the contract takes an update under a version now, and the store knows every withdrawal."""
+        consent = self._consent(history)
         published = consent.roots.get(version)
+        if lost_withdrawals(self._store, consent):
+            return False
         return published is not None and version >= consent.min_version and published[0].valid_until >= now
 
     def published(self, history: History, now: int) -> PublishedConsent | None:
@@ -143,6 +157,31 @@ class ConsentPublisher:
         if receipt_ids is None:
             return None
         return PublishedConsent(version, event.root, event.valid_until, position, receipt_ids)
+
+    def _consent(self, history: History) -> ConsentView:
+        return history.consents.get(self._site_id, ConsentView())
+
+    def _note_lost(self, consent: ConsentView) -> None:
+        lost = len(lost_withdrawals(self._store, consent))
+        note_lost(self._journal, lost)
+        if lost and lost != self._lost:
+            logger.error("consent.store_older_than_chain", says=OLDER, hint=WHAT_TO_DO, withdrawals=lost)
+        self._lost = lost
+
+    def _send_withdrawal(self, consent: ConsentView) -> TxReceipt | None:
+        number = len(consent.withdrawals) + 1
+        # Before it is sent: in a block, and unknown to the store, it would mean that the store is older.
+        with self._store.write() as transaction:
+            new = number not in known_on_chain(transaction)
+            know_on_chain(transaction, [number])
+        try:
+            return self._outbox.send(f"withdraw/{consent.latest_version}", WithdrawConsents())
+        except LedgerError:
+            if new:
+                # Nothing is under way: a backup made now must not take a later one for its own.
+                with self._store.write() as transaction:
+                    unknow_on_chain(transaction, number)
+            raise
 
     def _names_withdrawn(self, consent: ConsentView) -> bool:
         """Whether the newest root holds a receipt that was withdrawn: it came into a block after the withdrawal."""
@@ -171,7 +210,7 @@ class ConsentPublisher:
             guardians=counts.guardians,
             waivers=counts.waivers,
         )
-        latest = history.consents.get(self._site_id, ConsentView()).latest_version
+        latest = self._consent(history).latest_version
         # Before it is sent: a root in a block whose receipts nobody knows could not be trained under.
         self._journal.record(f"consent-root/{root.hex()}", sorted(item.hex() for item in _ids(entries)))
         receipt = self._outbox.send(f"consent-root/{latest + 1}", call)

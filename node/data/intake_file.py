@@ -39,8 +39,13 @@ def open_regular(path: Path | str, *, follow_links: bool = True, folder: int | N
     return descriptor
 
 
-def require_readable(path: Path, opened: Opener) -> None:
-    """Refuses a file that could not be read, before anything is imported.
+def require_readable(path: Path, opened: Opener, *, hint: str = "nothing was imported yet") -> None:
+    """Refuses a file that could not be read, before anything is done with it.
+
+    Args:
+        path: The file.
+        opened: Opens it.
+        hint: What to do about it, or what has not happened.
 
     Raises:
         ConfigError: It is not there, not readable or no regular file.
@@ -48,7 +53,7 @@ def require_readable(path: Path, opened: Opener) -> None:
     try:
         os.close(opened(path))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})", hint="nothing was imported yet") from error
+        raise ConfigError(f"{path} cannot be read ({error.strerror})", hint=hint) from error
 
 
 def read_at_most(path: Path, opened: Opener, max_bytes: int) -> bytes | None:

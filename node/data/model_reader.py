@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from learning.lexicon_index import LexiconIndex
 from protocol.errors import ConfigError
-from protocol.parameters import parse_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +41,7 @@ def open_model_reader(site: Site, models: GlobalModels, lineage_id: LineageId) -
 
     Raises:
         ConfigError: The site takes no part in the lineage, or holds no model of it yet.
+        StoreError: The model's file is damaged.
     """
     slug = site.lineage_ids.get(lineage_id)
     if slug is None:
@@ -90,7 +90,7 @@ class SecondReader:
 
 
 def _reader_of(site: Site, models: GlobalModels, record: ModelRecord) -> ModelReader:
-    parameters = parse_parameters(models.path_of(record.digest).read_bytes())
+    parameters = models.parameters_of(record)
     return ModelReader(
         round=record.round,
         recogniser=site.backbones.of_model(parameters).with_parameters(parameters),

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from gateways.data_folder import write_atomically
 from node.command_options import DEFAULT_CONFIG, AsJSON, Config, out, print_json, talk
+from node.data.intake_file import open_regular, require_readable
 from node.site import models_of, open_site
 from protocol.identifiers import lineage_id_of
 
@@ -39,6 +40,7 @@ def read_command(
     """Reads a prescription with the models in use. An aid to a person, never a dispensing decision."""
     from node.data.reading import explain_image, read_image  # noqa: PLC0415 - torch loads for seconds
 
+    require_readable(image, open_regular, hint="check the path and its permissions")
     with open_site(config) as site:
         lineage_id = lineage_id_of(lineage or site.settings.lineages[0])
         if explain is None:

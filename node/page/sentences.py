@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node.data.proposal import READERS_DISAGREE
+from node.data.reading import MODELS_DISAGREE
 from node.sent import REVOCATION
 from prescriptions.instructions import instruction_text
 from prescriptions.understand import AMBIGUOUS_MEDICINE, UNKNOWN_FORM, UNKNOWN_MEDICINE, UNKNOWN_STRENGTH
@@ -20,6 +21,7 @@ _FLAGS = {
     UNKNOWN_STRENGTH: "The list does not know this strength of the medicine.",
     UNKNOWN_FORM: "The list does not know this form of the medicine.",
     READERS_DISAGREE: "The page reader and the model name different medicines.",
+    MODELS_DISAGREE: "The models of two lineages name different medicines.",
 }
 
 

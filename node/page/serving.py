@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from gateways.data_folder import store_error
+from gateways.loopback import is_loopback
 from gateways.stopping import stoppable
 from node.page.app import build_app
 from node.page.certificate import CERTIFICATE_FILE, KEY_FILE, fingerprint, names_of
@@ -117,16 +117,6 @@ def split_address(bind: str) -> tuple[str, int]:
     if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16:
         raise ConfigError(f"{bind!r} is no address to listen on", hint="write it as 127.0.0.1:8443")
     return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can ask there."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_free(binding: Binding) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from node.parts import SiteParts
     from protocol.history import LineageView
+    from protocol.identifiers import LineageId
 
 logger = structlog.get_logger(__name__)
 
@@ -23,14 +24,15 @@ def adopt_head(parts: SiteParts, lineage: LineageView, now: int) -> bool:
     """Judges the lineage's head if this site has not yet; returns whether it did.
 
     Without held-out words a newer model is adopted: there is nothing to judge it by. A head that is no model of this
-    site's backbone is kept back with the reason, and does not stop the node.
+    site's backbone is kept back with the reason, and does not stop the node. A file of the model in use that is gone,
+    as a reader leaves a damaged one, is fetched again.
 
     Raises:
-        BlockStoreError: Nobody delivers the model; the next step tries again.
+        BlockStoreError: Nobody delivers the model, or the one in use; the next step tries again.
     """
     lineage_id = lineage.created.lineage_id
     if any(record.round == lineage.head_round for record in parts.models.records(lineage_id)):
-        return False
+        return _fetch_again(parts, lineage_id)
     try:
         path = parts.models.fetch(parts.block_store, lineage.head_cid, lineage.head_digest)
         # Every site keeps the models that the network published: an auditor may ask any of them.
@@ -43,6 +45,14 @@ def adopt_head(parts: SiteParts, lineage: LineageView, now: int) -> bool:
     return True
 
 
+def _fetch_again(parts: SiteParts, lineage_id: LineageId) -> bool:
+    in_use = parts.models.in_use(lineage_id)
+    if in_use is None or parts.models.path_of(in_use.digest).exists():
+        return False
+    parts.models.fetch(parts.block_store, in_use.cid, in_use.digest)
+    return True
+
+
 def _judged(parts: SiteParts, lineage: LineageView, path: Path, now: int) -> ModelRecord:
     percent, purpose = parts.settings.training.held_out_percent, parts.settings.consent.purpose
     held_out = trainable(parts.store, now, percent, purpose=purpose).held_out
@@ -52,8 +62,8 @@ def _judged(parts: SiteParts, lineage: LineageView, path: Path, now: int) -> Mod
         return _record(lineage, adopted=True)
     correct, kept = trainer.score(path, held_out).correct, -1
     in_use = parts.models.in_use(lineage.created.lineage_id)
-    if in_use is not None and parts.models.path_of(in_use.digest).exists():
-        kept = trainer.score(parts.models.path_of(in_use.digest), held_out).correct
+    if in_use is not None:
+        kept = trainer.score(parts.models.fetch(parts.block_store, in_use.cid, in_use.digest), held_out).correct
     return _record(lineage, adopted=correct >= kept, correct=correct, kept=kept, total=len(held_out))
 
 

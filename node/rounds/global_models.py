@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
 from gateways.data_folder import DataFolder, store_error
 from gateways.journal import Journal
 from protocol.canonical_json import JSONValue
-from protocol.errors import ConfigError, ContentMismatchError
+from protocol.errors import ConfigError, ContentMismatchError, StoreError
 from protocol.identifiers import CID, Digest, LineageId
-from protocol.parameters import parameters_digest_of_stream
+from protocol.parameters import parameters_digest, parameters_digest_of_stream, parse_parameters
 from protocol.ports import BlockStore
+
+if TYPE_CHECKING:
+    from learning.backbone import Parameters
 
 logger = structlog.get_logger(__name__)
 
@@ -54,21 +57,19 @@ class GlobalModels:
         self._timeout_seconds = timeout_seconds
 
     def fetch(self, block_store: BlockStore, cid: CID, digest: Digest) -> Path:
-        """The file of a model whose digest the chain names; fetched once.
+        """The file of a model whose digest the chain names; fetched once, and again when it was changed or damaged.
 
         Raises:
             ContentMismatchError: The content is another model.
             ContentMissingError: Nobody delivered it in time.
-            MalformedError: The content is no model.
+            StoreError: The disk is full or refuses.
         """
         path = self.path_of(digest)
-        if not path.exists():
+        if not self.is_here(digest):
             fetched = path.with_suffix(".fetched")
             block_store.fetch(cid, fetched, max_bytes=self._max_model_bytes, timeout_seconds=self._timeout_seconds)
             try:
-                with fetched.open("rb") as stream:
-                    found = parameters_digest_of_stream(stream)
-                if found != digest:
+                if _digest_of(fetched) != digest:
                     raise ContentMismatchError(cid)
                 fetched.replace(path)
             except OSError as error:
@@ -76,6 +77,45 @@ class GlobalModels:
             finally:
                 fetched.unlink(missing_ok=True)
         return path
+
+    def is_here(self, digest: Digest) -> bool:
+        """Whether a model's file is there and as it was published; one that is not is removed.
+
+        Raises:
+            StoreError: The disk refuses.
+        """
+        path = self.path_of(digest)
+        try:
+            if not path.exists():
+                return False
+            if _digest_of(path) == digest:
+                return True
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise store_error(error, path) from error
+        logger.error("model.file_damaged", digest=str(digest))
+        return False
+
+    def parameters_of(self, record: ModelRecord) -> Parameters:
+        """The parameters in a model's file, checked against its digest; a damaged file is removed.
+
+        Raises:
+            MalformedError: What was published is no model.
+            StoreError: The file is not there or was damaged, or the disk refuses.
+        """
+        path = self.path_of(record.digest)
+        try:
+            data = path.read_bytes()
+            if parameters_digest(data) == record.digest:
+                return parse_parameters(data)
+            # Missing is what the daemon looks for.
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise store_error(error, path) from error
+        raise StoreError(
+            f"the model file of round {record.round} is damaged",
+            hint="start the daemon (fedrx node run): it fetches it again",
+        )
 
     def path_of(self, digest: Digest) -> Path:
         """Where a model's file is, or will be."""
@@ -120,6 +160,11 @@ class GlobalModels:
         for record in records[:-keep_rounds]:
             if record.digest not in kept:
                 self.path_of(record.digest).unlink(missing_ok=True)
+
+
+def _digest_of(path: Path) -> Digest:
+    with path.open("rb") as stream:
+        return parameters_digest_of_stream(stream)
 
 
 def _prefix(lineage_id: LineageId) -> str:

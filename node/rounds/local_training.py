@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learning.backbone import check_parameters
+from learning.device import require_memory
 from learning.evaluation import Score, evaluate
 from learning.lexicon_index import LexiconIndex
 from learning.training import TrainingPlan, TrainingProgress, applied, train
@@ -73,7 +74,7 @@ class Trainer:
         """Trains from a parent model. The same samples, plan and site give the same delta (docs/spec/training.md).
 
         Raises:
-            LearningError: No samples, or a label that the backbone cannot write.
+            LearningError: No samples, a label that the backbone cannot write, or too little memory.
         """
         settings = TrainingPlan(
             epochs=plan.training.epochs,
@@ -82,6 +83,7 @@ class Trainer:
             clip_norm=float(plan.training.clip_norm),
             seed=training_seed(plan, site_id),
         )
+        require_memory(self._backbone, len(samples), min(settings.batch_size, self._device.batch_size))
         result = train(
             self._backbone,
             parse_parameters(parent.read_bytes()),

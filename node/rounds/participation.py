@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from node.consent.lost_withdrawals import lost_noted
 from node.rounds.preparation import Preparation, ShowProgress
 from node.rounds.records import UNDELIVERED, RoundRecord, Stage
 from node.sent import REVOCATION
@@ -175,4 +176,6 @@ class Participation:
         return True
 
     def _withdrawn_since(self, sealed: SealedUpdate) -> bool:
-        return self._parts.store.withdrawal_count() != sealed.withdrawal_count
+        # What a store that is older than the chain calls sealed is from before a withdrawal that it lost.
+        lost = lost_noted(self._parts.journal) > 0
+        return lost or self._parts.store.withdrawal_count() != sealed.withdrawal_count

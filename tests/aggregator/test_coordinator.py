@@ -6,8 +6,9 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
+from aggregator.round_files import RoundFiles
 from aggregator.settings import LineageSettings
-from aggregator.status import status_of
+from aggregator.status import AwaitedUpdate, status_of
 from gateways.data_folder import DataFolder
 from gateways.journal import Journal
 from protocol import ledger_calls as calls
@@ -91,6 +92,37 @@ def test_while_ipfs_is_away_nothing_is_lost(tmp_path: Path) -> None:
     member.store.is_down = False
     member.settle()
     assert isinstance(network.round(1).outcome, ev.RoundFinalized)
+
+
+def test_status_names_the_site_that_everybody_waits_for(tmp_path: Path) -> None:
+    network = Network(tmp_path, sites=12, max_rounds=1)
+    member = network.members[0]
+    member.start()
+    member.settle()
+    view, plan = network.live, network.plan()
+    # The copies of the eleventh and twelfth begin with the second's number.
+    network.sites[0].register(plan, view)
+    silent = network.sites[1]
+    silent.register(plan, view, deliver=False)
+    for site in network.sites[2:]:
+        site.register(plan, view)
+    member.settle()
+
+    def awaited() -> tuple[AwaitedUpdate, ...]:
+        journal = Journal(DataFolder(member.folder) / "journal.sqlite")
+        head, files = network.governor.head(), RoundFiles(DataFolder(member.folder))
+        found = status_of(member.settings, network.history, head, member.ledger, journal, files, member.store)
+        return found.lineages[0].rounds[0].awaited
+
+    (update,) = awaited()
+    closed_at = network.round(1).registrations[-1].position.timestamp
+    assert (update.index, update.site_id, update.given_up_at) == (1, str(silent.site_id), closed_at + 480)
+    assert "ask the site" in update.hint
+    network.governor.send(calls.SuspendSite(silent.site_id))
+    assert "suspended by the governor" in awaited()[0].hint
+    network.world.advance(500)
+    member.settle()
+    assert awaited() == ()
 
 
 def test_status_tells_heads_rounds_verdicts_in_words_and_pins(tmp_path: Path) -> None:

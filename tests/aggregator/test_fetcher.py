@@ -165,6 +165,17 @@ def test_slow_contents_do_not_hold_up_the_others_and_are_asked_for_once_at_a_tim
     wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "fetcher"])
 
 
+def test_content_counts_as_sought_only_while_the_store_answers(swarm: FakeSwarm, tmp_path: Path) -> None:
+    clock, here, path = Clock(), swarm.store(), tmp_path / "a"
+    fetcher = Fetcher(here, workers=1, start=in_line, clock=clock)
+    assert not fetcher.was_sought(path)
+    for is_down in (True, False, True):
+        here.is_down = is_down
+        ask(fetcher, CID(bytes([1] * 32)), path)
+        assert fetcher.was_sought(path) is not is_down
+        clock.seconds += 100
+
+
 def test_what_was_tried_least_comes_first(swarm: FakeSwarm, tmp_path: Path) -> None:
     clock, here = Clock(), SlowStore(swarm, set())
     fetcher = Fetcher(here, workers=1, start=in_line, clock=clock)

@@ -11,6 +11,7 @@ import pytest
 
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
+from protocol.errors import BlockStoreUnavailableError
 from protocol.identifiers import CID, Digest
 from protocol.verdicts import VerdictCode
 from tests.aggregator.network import LINEAGE, Network
@@ -78,7 +79,8 @@ def test_each_fault_gets_its_code_on_chain_and_the_honest_sites_their_model(tmp_
         member.coordinator.step()
     member.settle()
     assert network.round(1).outcome is None  # one envelope may still come
-    network.world.advance(1000 + 600 - 121)
+    closed_at = network.round(1).registrations[-1].position.timestamp
+    network.world.advance(closed_at + 600 - 121 - network.world.now())
     member.settle()
     assert network.round(1).outcome is None
     network.world.advance(2)
@@ -195,9 +197,70 @@ def test_an_envelope_that_comes_late_but_in_time_counts(tmp_path: Path) -> None:
     member.settle()
     network.register_all(deliver=False)
     member.settle()
-    network.world.advance(1200)
+    network.world.advance(400)
     for site in network.sites:
         site.deliver(site.kept)
+    member.settle()
+    outcome = network.round(1).outcome
+    assert isinstance(outcome, ev.RoundFinalized)
+    assert outcome.codes == bytes(3)
+
+
+def test_a_silent_site_holds_a_full_round_up_from_its_close_and_not_from_its_deadline(tmp_path: Path) -> None:
+    network = Network(tmp_path, sites=4, aggregators=2, threshold=2, max_rounds=1, round_seconds=86_400)
+    for member in network.members:
+        member.start()
+    for _ in range(3):
+        for member in network.members:
+            member.settle()
+    view, plan = network.live, network.plan()
+    for site in network.sites[:3]:
+        site.register(plan, view)
+    network.world.advance(100)
+    network.sites[3].register(plan, view, deliver=False)
+    closed_at = network.round(1).registrations[-1].position.timestamp
+    for seconds, votes in ((470, 0), (481, 2)):
+        network.world.advance(closed_at + seconds - network.world.now())
+        for member in network.members:
+            member.settle()
+        assert len(network.round(1).attestations) == votes
+    outcome = network.round(1).outcome
+    assert isinstance(outcome, ev.RoundFinalized)
+    assert outcome.codes == bytes([0, 0, 0, VerdictCode.NOT_FETCHED])
+
+
+def test_a_round_that_is_not_full_is_waited_for_from_its_deadline(tmp_path: Path) -> None:
+    network = Network(tmp_path, sites=5, max_rounds=1)
+    member = network.members[0]
+    member.start()
+    member.settle()
+    view, plan = network.live, network.plan()
+    for site in network.sites[:3]:
+        site.register(plan, view)
+    network.sites[3].register(plan, view, deliver=False)
+    for seconds, ended in ((999, False), (1000 + 470, False), (1000 + 481, True)):
+        network.world.advance(view.opened.deadline - 1000 + seconds - network.world.now())
+        member.settle()
+        assert (network.round(1).outcome is not None) is ended
+
+
+def test_an_aggregator_that_was_away_for_longer_than_the_patience_seeks_before_it_gives_up(tmp_path: Path) -> None:
+    network = Network(tmp_path, max_rounds=1)
+    member = network.members[0]
+    member.start()
+    member.settle()
+    network.register_all()
+    network.world.advance(500)
+    member.start()
+    fetch = member.store.fetch
+
+    def not_yet(*_: object, **__: object) -> int:
+        raise BlockStoreUnavailableError("IPFS starts")
+
+    member.store.fetch = not_yet
+    member.settle()
+    assert network.round(1).outcome is None
+    member.store.fetch = fetch
     member.settle()
     outcome = network.round(1).outcome
     assert isinstance(outcome, ev.RoundFinalized)

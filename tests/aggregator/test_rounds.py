@@ -378,4 +378,4 @@ def test_weights_follow_the_plan(tmp_path: Path, weighting: str) -> None:
     member.settle()
     assert isinstance(network.round(1).outcome, ev.RoundFinalized)
     weights = [registration.event.weight for registration in network.round(1).registrations]
-    assert weights == ([1, 1, 1] if weighting == "equal" else [1, 3, 64])
+    assert weights == ([1, 1, 1] if weighting == "equal" else [1, 3, 4])

@@ -70,7 +70,7 @@ def bench(words, tmp_path_factory):
     exam = set_exam(features, loaded, OTHERS)
     device = DeviceProfile(
         cores=1, memory_total_bytes=2**33, memory_available_bytes=2**32, accelerator=None, threads=1,
-        torch_device="cpu", batch_size=32, long_side_pixels=1600,
+        torch_device="cpu", batch_size=32,
     )  # fmt: skip
     return Bench(backbone, features, device, loaded, exam, "Validation")
 

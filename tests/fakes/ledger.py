@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from protocol.errors import LedgerError, LedgerUnavailableError
+from protocol.errors import LedgerError, LedgerUnavailableError, WrongChainError
 from protocol.identifiers import AccountAddress, BlockHash, TxHash
 from protocol.ledger_calls import LedgerCall
 from protocol.ledger_events import GovernorChanged, LedgerEvent, LocatedEvent, Position
@@ -84,6 +84,13 @@ class FakeChain:
         self._events = [located for located in self._events if located.position.block_number <= last]
         self._seed += b"fork"
 
+    def begin_anew(self) -> None:
+        """Another chain answers now: a genesis block of its own and no contract, as when a local chain is restarted."""
+        self._blocks.clear()
+        self._events.clear()
+        self._seed += b"anew"
+        self._mine()
+
     def _mine(self) -> BlockHeader:
         number = len(self._blocks)
         block_hash = BlockHash(hashlib.sha256(b"block%d" % number + self._seed).digest())
@@ -124,6 +131,18 @@ class FakeLedger:
     def block_hash(self, number: int) -> BlockHash | None:
         self._reach()
         return self.chain.block_hash(number)
+
+    def check_chain(self) -> None:
+        identity = self.chain.identity
+        for number, expected in (
+            (0, identity.genesis_block_hash),
+            (identity.deployment_block_number, identity.deployment_block_hash),
+        ):
+            found = self.block_hash(number)
+            if found is None:
+                raise LedgerUnavailableError(f"the fake chain has no block {number}")
+            if found != expected:
+                raise WrongChainError("the fake chain is another one now")
 
     def events(self, from_block: int, to_block: int) -> Iterator[LocatedEvent]:
         self._reach()

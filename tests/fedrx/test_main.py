@@ -61,6 +61,16 @@ def test_a_missing_settings_file_is_one_line_and_exit_code_2(tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("process", "made_by"),
+    [("node", "fedrx node join"), ("aggregator", "fedrx aggregator init"), ("governor", "fedrx governor init")],
+)
+def test_a_missing_settings_file_is_made_by_the_process_own_command(tmp_path: Path, process: str, made_by: str) -> None:
+    done = fedrx(process, "status", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"name yours with -c FILE, or make one with {made_by}" in done.stderr
+
+
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "node.toml").write_text(
         'site = "a"\ndata_folder = "."\ndeployment = "d"\nlineages = ["x"]\ncolour = 1\n[chain]\nrpc_url = "http://127.0.0.1:1"\n'

@@ -215,6 +215,10 @@ class LedgerBehavior:
         with pytest.raises(LedgerError):
             reader.send(LeaveNetwork())
 
+    def test_a_chain_that_grows_stays_the_deployments(self, world: World) -> None:
+        world.advance(10)
+        self.reader(world).check_chain()
+
     def test_funds_arrive(self, world: World) -> None:
         account = AccountAddress(b"\x42" * 20)
         before = world.governor.balance_wei(account)

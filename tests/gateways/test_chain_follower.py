@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateways.chain_follower import ChainFollower
-from protocol.errors import LedgerUnavailableError
-from protocol.identifiers import Digest, site_id_of
+from protocol.errors import LedgerUnavailableError, WrongChainError
+from protocol.identifiers import BlockHash, Digest, site_id_of
 from protocol.ledger_calls import AdmitSite
 from protocol.ports import BlockHeader
 from tests.fakes.ledger import FakeLedger
@@ -48,6 +48,48 @@ def test_a_reorganisation_that_ends_higher_than_before_is_noticed() -> None:
     for _ in range(3):
         world.advance(1)
     assert set(follower.sync().sites) == {site_id_of("kept")}
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 10])
+def test_a_chain_that_was_replaced_is_another_chain_however_long_it_is(blocks: int) -> None:
+    world = FakeWorld()
+    follower = ChainFollower(world.fresh_ledger())
+    admit(world, "one")
+    follower.sync()
+    world.chain.begin_anew()
+    for _ in range(blocks):
+        world.advance(1)
+    for _ in range(2):
+        with pytest.raises(WrongChainError):
+            follower.sync()
+
+
+def test_an_endpoint_that_lags_behind_the_deployment_is_waited_for() -> None:
+    world = FakeWorld()
+
+    class Resyncing(FakeLedger):
+        newest = 1_000
+
+        def head(self) -> BlockHeader:
+            head = super().head()
+            found = super().block_hash(min(head.number, self.newest))
+            assert found is not None
+            return BlockHeader(min(head.number, self.newest), found, head.timestamp)
+
+        def block_hash(self, number: int) -> BlockHash | None:
+            return super().block_hash(number) if number <= self.newest else None
+
+    ledger = Resyncing(world.chain, world.fresh_account())
+    follower = ChainFollower(ledger)
+    admit(world, "one")
+    follower.sync()
+    ledger.newest = 0
+    with pytest.raises(LedgerUnavailableError):
+        follower.sync()
+    assert set(follower.history.sites) == {site_id_of("one")}
+    ledger.newest = 1_000
+    admit(world, "two")
+    assert len(follower.sync().sites) == 2
 
 
 def test_a_chain_that_does_not_answer_leaves_the_history_as_it_was() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateways.chain_follower import ChainFollower
 from gateways.ledger.contract_abi import contract_abi
 from gateways.ledger.deploying import deploy, unlocked_accounts
 from gateways.ledger.event_reader import EventReader
@@ -17,6 +20,7 @@ from gateways.ledger.rpc import RPCEndpoint
 from gateways.ledger.signers import KeySigner, UnlockedAccount
 from gateways.ledger.transactions import TransactionSender
 from gateways.ledger.web3_ledger import Web3Ledger
+from protocol.deployment import Predecessor
 from protocol.errors import (
     KeyRingError,
     LedgerError,
@@ -105,6 +109,22 @@ def test_an_address_without_code_is_no_contract(contract: ContractWorld) -> None
 def test_other_code_is_another_contract(contract: ContractWorld) -> None:
     with pytest.raises(WrongChainError, match="other code"):
         Web3Ledger.connect(contract.chain.url, replace(contract.deployment, runtime_code_digest=Digest.zero()))
+
+
+def test_a_forged_predecessor_is_another_deployment(contract: ContractWorld) -> None:
+    forged = replace(contract.deployment, predecessor=Predecessor(1, AccountAddress(b"\x07" * 20)))
+    with pytest.raises(WrongChainError, match="another predecessor"):
+        Web3Ledger.connect(contract.chain.url, forged)
+
+
+def test_the_predecessor_of_the_deployment_file_is_the_contracts(contract: ContractWorld) -> None:
+    before = Predecessor(contract.deployment.chain_id, contract.deployment.contract_address)
+    account = unlocked_accounts(contract.chain.url)[0]
+    signer = UnlockedAccount(account)
+    after = deploy(contract.chain.url, signer, governor=account, predecessor=before)
+    assert Web3Ledger.connect(contract.chain.url, after).identity == after.identity
+    with pytest.raises(WrongChainError, match="another predecessor"):
+        Web3Ledger.connect(contract.chain.url, replace(after, predecessor=None))
 
 
 def test_two_endpoints_of_one_chain_agree(contract: ContractWorld) -> None:
@@ -280,3 +300,35 @@ def test_a_kept_chain_is_the_same_chain_after_a_restart_and_a_fresh_one_is_not(a
         assert [type(item.event).__name__ for item in reader.events(0, reader.head().number)] == ["GovernorChanged"]
     with LocalChain("anvil") as chain, pytest.raises(WrongChainError):
         Web3Ledger.connect(chain.url, deployment)
+
+
+def test_a_chain_that_is_started_anew_on_its_port_is_another_chain_for_whoever_followed_it() -> None:
+    with LocalChain("hardhat") as chain:
+        accounts = unlocked_accounts(chain.url)
+        deployment = deploy(chain.url, UnlockedAccount(accounts[0]), governor=accounts[0])
+        follower = ChainFollower(Web3Ledger.connect(chain.url, deployment))
+        follower.sync()
+        assert chain.pid is not None
+        os.killpg(chain.pid, signal.SIGKILL)
+    with pytest.raises(LedgerUnavailableError):
+        follower.sync()
+    with LocalChain("hardhat", port=chain.port) as anew:
+        with pytest.raises(WrongChainError, match="block 0 is another"):
+            follower.sync()
+        deploy(anew.url, UnlockedAccount(accounts[0]), governor=accounts[0])
+        with pytest.raises(WrongChainError, match="block 0 is another"):
+            follower.sync()
+
+
+def test_blocks_that_a_reorganisation_replaces_are_read_anew_on_the_same_chain() -> None:
+    with LocalChain("anvil") as chain:
+        accounts = unlocked_accounts(chain.url)
+        governor = UnlockedAccount(accounts[0])
+        deployment = deploy(chain.url, governor, governor=accounts[0])
+        ledger = Web3Ledger.connect(chain.url, deployment, signer=governor)
+        ledger.send(AdmitSite(SiteId(b"k" * 32), accounts[1], digest("key")))
+        ledger.send(AdmitSite(SiteId(b"l" * 32), accounts[2], digest("key")))
+        follower = ChainFollower(ledger)
+        assert len(follower.sync().sites) == 2
+        chain.rpc("anvil_reorg", 1, [])
+        assert set(follower.sync().sites) == {SiteId(b"k" * 32)}

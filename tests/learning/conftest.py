@@ -32,5 +32,4 @@ def device():
         threads=1,
         torch_device="cpu",
         batch_size=32,
-        long_side_pixels=1600,
     )

@@ -46,6 +46,13 @@ def test_the_delta_has_the_names_and_shapes_of_the_scope(first, backbone):
         assert not tensor.flags.writeable
 
 
+def test_the_way_of_an_accelerator_taken_by_the_processor_gives_the_same_bytes(first, backbone, features, device):
+    # "cpu:0" is the processor under a name that is not the default's: tensors move, kernels need not be deterministic.
+    named = dataclasses.replace(device, torch_device="cpu:0")
+    again = train(backbone, backbone.initial_parameters(), features, LABELS, PLAN, named)
+    assert delta_bytes(again) == delta_bytes(first[0])
+
+
 def test_progress_is_told_after_each_step(first):
     _, seen = first
     assert [(p.epoch, p.step, p.steps) for p in seen] == [

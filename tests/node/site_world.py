@@ -139,7 +139,6 @@ DEVICE = DeviceProfile(
     threads=1,
     torch_device="cpu",
     batch_size=32,
-    long_side_pixels=1600,
 )
 
 

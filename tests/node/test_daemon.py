@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -13,11 +14,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from gateways.repeating import repeat
-from node.daemon import WAITS_FOR, watching
+from node.daemon import WAITS_FOR, training_device, watching
 from node.rounds.records import Stage
-from node.settings import IntakeSettings
+from node.settings import IntakeSettings, TrainingLimits
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
 from protocol.errors import (
@@ -307,3 +309,18 @@ class TestRepeat:
 def test_the_modules_of_a_command_that_only_looks_load_no_torch() -> None:
     code = "import sys, node.commands, node.status, node.sent; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_operator_decides_about_cores_and_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)))
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: torch.device("cuda"))
+    chosen = [
+        training_device(TrainingLimits.model_validate(values))
+        for values in ({}, {"shares_cores": False}, {"shares_cores": False, "threads": 2}, {"use_accelerator": True})
+    ]
+    assert [(device.threads, device.torch_device) for device in chosen] == [
+        (1, "cpu"),
+        (4, "cpu"),
+        (2, "cpu"),
+        (1, "cuda"),
+    ]

@@ -101,6 +101,13 @@ def test_pause_and_its_end_are_seen_by_the_daemon(world: SiteWorld) -> None:
     assert len(world.view(1).registrations) == 1
 
 
+def test_a_folder_that_another_daemon_owns_is_told_before_any_setting(world: SiteWorld) -> None:
+    with Site(world.node_settings()).folder.locked():
+        refused = CliRunner().invoke(app, ["run", "--config", str(world.folder.parent / "node.toml")])
+    assert isinstance(refused.exception, StoreLockedError)
+    assert refused.output == ""
+
+
 def test_leaving_needs_a_yes_and_no_daemon(world: SiteWorld) -> None:
     refused = CliRunner().invoke(
         app, ["leave", "--config", str(world.folder.parent / "node.toml")], input="n\n", catch_exceptions=False
@@ -139,6 +146,13 @@ def test_read_shows_the_table_and_the_json(world: SiteWorld) -> None:
     assert as_json(world, "read", str(path), "--word", "--explain", str(picture)) == [found]
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_mode & 0o777 == 0o600
+
+
+def test_read_names_a_file_that_is_not_there(world: SiteWorld) -> None:
+    absent = world.folder.parent / "none.png"
+    with pytest.raises(ConfigError) as caught:
+        run(world, "read", str(absent))
+    assert caught.value.what == f"{absent} cannot be read (No such file or directory)"
 
 
 def test_init_and_join_make_a_site_and_say_what_to_do(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from learning.training import TrainingProgress
 from node.rounds.training_note import TrainingNote, training_noted
 from node.status import Status, _verdict, status_of
+from node.store.withdrawals import know_on_chain
 from protocol import ledger_calls as calls
 from protocol.identifiers import lineage_id_of
 from protocol.plan import TrainingSettings
@@ -79,6 +80,8 @@ def test_membership_tells_of_suspension_leaving_and_rotation(world: SiteWorld) -
 def test_consent_tells_of_withdrawal_and_expiry(world: SiteWorld) -> None:
     world.settle()
     assert status(world).consent == "consent root version 1 in force"
+    with world.clinic.store.write() as transaction:
+        know_on_chain(transaction, [1])
     world.ledger.send(calls.WithdrawConsents())
     assert "withdrawn" in status(world).consent
     world.loop.step()
@@ -100,6 +103,24 @@ def test_a_round_is_told_from_opening_to_verdict(world: SiteWorld) -> None:
     world.finish()
     assert sentence(world).startswith("ACCEPTED")
     assert status(world).rounds[0].state == "finalized"
+
+
+def test_the_chains_outcome_counts_though_the_journal_is_from_before(world: SiteWorld) -> None:
+    world.settle()
+    world.open_round()
+    world.loop.step()
+    before = world.journal.entries("")
+    world.settle()
+    world.others_register()
+    world.finish()
+    for key in world.journal.entries(""):
+        world.journal.forget(key)
+    with training_noted(world.journal, world.view(1).round_id) as note:
+        note(TrainingProgress(step=1, steps=10, epoch=1, epochs=1, loss=1.0, elapsed_seconds=1.0))
+        assert sentence(world).startswith("ACCEPTED")
+    for key, value in before.items():
+        world.journal.record(key, value)
+    assert sentence(world).startswith("ACCEPTED")
 
 
 def test_a_training_is_told_while_it_runs_and_no_longer(world: SiteWorld) -> None:

@@ -68,6 +68,7 @@ def test_other_text_is_no_digest(text):
     with pytest.raises(MalformedError) as caught:
         Digest.from_hex(text)
     assert len(str(caught.value)) < 200
+    assert "64 digits" in caught.value.hint
 
 
 def test_repr_names_the_kind_and_str_does_not():

@@ -29,7 +29,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 def authenticator(picture: Path) -> pyotp.TOTP:
     """What a telephone makes of a QR code."""
-    text, _, _ = cv2.QRCodeDetector().detectAndDecode(cv2.imread(str(picture)))
+    text, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(cv2.imread(str(picture)))
     found = pyotp.parse_uri(text)
     assert isinstance(found, pyotp.TOTP)
     return found

@@ -197,7 +197,7 @@ def test_nothing_is_cut_at_the_edges_of_the_page(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_qr_code_of_a_printed_receipt_reads_as_its_digest(language: str) -> None:
-    text, _, _ = cv2.QRCodeDetector().detectAndDecode(picture(printed(language)))
+    text, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(picture(printed(language)))
     assert parse_receipt_code(text) == RECEIPT.digest()
 
 
@@ -230,7 +230,7 @@ def test_a_withdrawal_slip_lists_what_the_pictures_touched() -> None:
     assert "english-g2 4 11 in no shared model 0" in text
     assert "No part that this place handed in" in page_text(slip(()))
     assert "could not be made now" in page_text(slip(None))
-    code, _, _ = cv2.QRCodeDetector().detectAndDecode(picture(slip(traces, "bn")))
+    code, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(picture(slip(traces, "bn")))
     assert parse_receipt_code(code) == RECEIPT.digest()
 
 
@@ -278,7 +278,7 @@ def test_the_desk_prints_checks_and_prints_the_withdrawal(shell: Shell, tmp_path
     assert "in bn" in said
     assert "in clear" in said
     assert stat.S_IMODE(paper.stat().st_mode) == 0o600
-    code, _, _ = cv2.QRCodeDetector().detectAndDecode(picture(paper.read_bytes()))
+    code, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(picture(paper.read_bytes()))
     assert "in force" in shell.run("consent", "check", code).stdout
     assert "nurse-rahman" in page_text(paper.read_bytes())
     assert "withdrawn nothing" in str(shell.refused("consent", "print", "P001", "--withdrawal", "-o", str(slip)))

@@ -24,7 +24,7 @@ from prescriptions.box import Box
 from prescriptions.reading import ReadWord
 from prescriptions.understand import UNKNOWN_STRENGTH
 from protocol.cid import cid_of_bytes
-from protocol.errors import ConfigError, QuarantinedError
+from protocol.errors import ConfigError, QuarantinedError, StoreError
 from protocol.identifiers import LineageId, lineage_id_of
 from protocol.parameters import encode_parameters, parameters_digest
 from tests.learning.drawn_words import draw_word
@@ -246,3 +246,14 @@ def test_a_typed_page_is_read_with_the_default_page_reader(site: Site, models: G
     del site.__dict__["page_reader"]
     (found,) = read(site, models, path)
     assert (found.medicine, found.strength) == ("Azithrocin", "500 mg")
+
+
+def test_a_model_file_that_was_changed_is_not_read_with(site: Site, models: GlobalModels) -> None:
+    record = models.in_use(LINEAGE)
+    assert record is not None
+    models.path_of(record.digest).write_bytes(b"another model")
+    picture = save(site.folder.path, draw_word("Baclofen"))
+    with pytest.raises(StoreError, match="the model file of round 0 is damaged"):
+        read(site, models, picture, as_word=True)
+    with pytest.raises(ConfigError, match="holds no global model"):
+        read(site, models, picture, as_word=True)

@@ -17,9 +17,10 @@ import pytest
 import structlog
 
 from gateways.data_folder import DataFolder
+from gateways.loopback import is_loopback
 from node.page.certificate import CERTIFICATE_FILE, KEY_FILE, VALID_DAYS, fingerprint, make_certificate, names_of
 from node.page.memory_file import in_memory
-from node.page.serving import binding_of, is_loopback, split_address
+from node.page.serving import binding_of, split_address
 from node.settings import PageSettings
 from prescriptions.load import load_pages
 from protocol.errors import ConfigError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from protocol.errors import ContentMismatchError, ContentMissingError
+from protocol.errors import ContentMismatchError, ContentMissingError, StoreError
 from protocol.parameters import encode_parameters
 from tests.node.site_world import NAMES, SiteWorld
 
@@ -104,3 +104,49 @@ def test_a_withdrawn_patients_words_score_nothing(tmp_path: Path) -> None:
     world.start()
     world.settle()
     assert world.running.models.records(world.lineage_id)[0].total <= len(NAMES)
+
+
+def test_a_damaged_file_of_the_model_in_use_is_fetched_again(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node")
+    world.start()
+    world.settle()
+    models = world.running.models
+    in_use = models.in_use(world.lineage_id)
+    assert in_use is not None
+    path = models.path_of(in_use.digest)
+    good = path.read_bytes()
+    path.write_bytes(b"damaged")
+    with pytest.raises(StoreError):
+        models.parameters_of(in_use)
+    world.settle()
+    assert path.read_bytes() == good
+
+
+def test_a_round_trains_from_the_published_parent_though_its_file_was_changed(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node")
+    world.start()
+    world.settle()
+    path = world.running.models.path_of(world.lineage.head_digest)
+    good = path.read_bytes()
+    path.write_bytes(
+        encode_parameters({name: value + 1 for name, value in world.backbone.initial_parameters().items()})
+    )
+    world.open_round()
+    world.settle()
+    assert path.read_bytes() == good
+    assert world.view(1).registrations
+
+
+def test_a_new_head_is_compared_with_the_published_model_though_its_file_was_changed(tmp_path: Path) -> None:
+    world = SiteWorld(tmp_path / "node", settings={"training": {"held_out_percent": 50, "min_examples": 1}})
+    world.start()
+    world.settle()
+    finished(world)
+    in_use = world.running.models.in_use(world.lineage_id)
+    assert in_use is not None
+    path = world.running.models.path_of(in_use.digest)
+    good = path.read_bytes()
+    path.write_bytes(b"damaged")
+    world.settle()
+    assert path.read_bytes() == good
+    assert world.running.models.records(world.lineage_id)[-1].kept_correct >= 0

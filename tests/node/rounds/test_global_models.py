@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gateways.data_folder import DataFolder
 from gateways.journal import Journal
 from node.rounds.global_models import GlobalModels, ModelRecord
 from protocol.cid import cid_of_bytes
-from protocol.errors import ConfigError, ContentMismatchError, ContentTooLargeError
+from protocol.errors import ConfigError, ContentMismatchError, ContentMissingError, ContentTooLargeError, StoreError
 from protocol.identifiers import digest_of, lineage_id_of
-from protocol.parameters import parameters_digest
+from protocol.parameters import encode_parameters, parameters_digest
 from tests.fakes.block_store import FakeBlockStore
 
 LINEAGE = lineage_id_of("tests")
@@ -101,3 +102,34 @@ def test_a_model_over_the_limit_is_not_fetched(models: GlobalModels, tmp_path: P
     (tmp_path / "m").write_bytes(bytes(101))
     with pytest.raises(ContentTooLargeError):
         models.fetch(store, store.add(tmp_path / "m"), parameters_digest(bytes(101)))
+
+
+class TestADamagedFile:
+    @pytest.fixture
+    def record(self, models: GlobalModels) -> ModelRecord:
+        content = encode_parameters({"a": np.ones(3, np.float32)})
+        record = ModelRecord(4, parameters_digest(content), cid_of_bytes(content), True, 1, 1, 2)
+        models.path_of(record.digest).write_bytes(content)
+        models.record(LINEAGE, record)
+        return record
+
+    def test_is_never_read_and_is_removed(self, models: GlobalModels, record: ModelRecord) -> None:
+        assert models.parameters_of(record)["a"].tolist() == [1, 1, 1]
+        other = encode_parameters({"a": np.zeros(3, np.float32)})
+        models.path_of(record.digest).write_bytes(other)
+        with pytest.raises(StoreError, match="the model file of round 4 is damaged"):
+            models.parameters_of(record)
+        assert not models.path_of(record.digest).exists()
+
+    def test_is_fetched_again(self, models: GlobalModels, record: ModelRecord) -> None:
+        store, path = FakeBlockStore(), models.path_of(record.digest)
+        assert store.add(path) == record.cid
+        good = path.read_bytes()
+        path.write_bytes(good[:-1] + b"\x01")
+        assert models.fetch(store, record.cid, record.digest).read_bytes() == good
+
+    def test_that_nobody_delivers_is_not_used(self, models: GlobalModels, record: ModelRecord) -> None:
+        models.path_of(record.digest).write_bytes(b"")
+        with pytest.raises(ContentMissingError):
+            models.fetch(FakeBlockStore(), record.cid, record.digest)
+        assert not models.path_of(record.digest).exists()

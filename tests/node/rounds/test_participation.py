@@ -17,6 +17,7 @@ from node.rounds import sealing
 from node.rounds.local_training import Trainer
 from node.rounds.records import RoundRecord, Stage, approve
 from node.status import status_of
+from node.store.withdrawals import know_on_chain
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
 from protocol.envelope import open_envelope
@@ -377,6 +378,8 @@ class TestWithdrawal:
         world = world_in_round_one(tmp_path / "node")
         while record(world).stage is not Stage.SEALED:
             world.loop.step()
+        with world.clinic.store.write() as transaction:
+            know_on_chain(transaction, [1])
         world.ledger.send(calls.WithdrawConsents())
         world.settle()
         assert record(world).stage is Stage.PINNED

@@ -92,6 +92,16 @@ def test_each_lineage_trains_its_own_tensors(trainers: Trainers, tmp_path: Path)
         assert all(np.any(delta != 0) for delta in update.delta.values())
 
 
+def test_a_training_that_the_memory_cannot_hold_is_refused_before_it_begins(
+    trainers: Trainers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("learning.device.available_memory_bytes", lambda: 1024)
+    trainer = trainers.of(TINY.digest, TINY.scope)
+    with pytest.raises(LearningError, match="of memory"):
+        trainer.fit(model_of(TINY, tmp_path), samples(), make_plan((RECIPIENT,)), SITE_ID, lambda _: None)
+    assert files(tmp_path) == {TINY.digest.hex(): set()}
+
+
 @pytest.mark.parametrize(("digest", "scope"), [(TINY.digest, "tail"), (digest_of("unknown"), "last-conv")])
 def test_what_the_lineage_or_plan_names_must_be_known(trainers: Trainers, digest: Digest, scope: str) -> None:
     with pytest.raises(LearningError, match="no such backbone or scope"):
