@@ -177,7 +177,7 @@ def test_a_person_decides_whether_two_pages_are_one(page, said, kept_out):
     client = page.client("rashid")
     earlier, later = add_pair_of_pages(page)
     text = client.get("/duplicates").text
-    assert "Likeness 0.93" in text
+    assert "They look alike (0.93)" in text
     assert f"/pages/{earlier.hex()}/picture" in text
     assert f"/pages/{later.hex()}/picture" in text
     path = re.search(r'action="(/duplicates/[0-9a-f]{32})"', text)[1]
