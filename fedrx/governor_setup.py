@@ -22,13 +22,14 @@ from fedrx.governor_template import InitialChoices, render
 from gateways.chain_follower import ChainFollower
 from gateways.daemon_block_store import SWARM_KEY_FILE
 from gateways.data_folder import DataFolder, write_atomically
+from gateways.deployment_file import load_deployment
 from gateways.embedded_kubo.repository import write_swarm_key
 from gateways.key_ring import KeyRing, read_new_passphrase
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.settings import parse_settings
 from learning.published import ENGLISH_G2, PUBLISHED
 from protocol.canonical_json import MAX_INTEGER
-from protocol.deployment import encode_deployment
+from protocol.deployment import Predecessor, encode_deployment
 from protocol.errors import ConfigError
 from protocol.identifiers import lineage_id_of
 from protocol.ledger_calls import CreateLineage
@@ -72,7 +73,12 @@ def init(
     out.print(f"settings  {settings}", soft_wrap=True)
 
 
-def deploy(config: Config = DEFAULT_CONFIG) -> None:
+def deploy(
+    config: Config = DEFAULT_CONFIG,
+    predecessor: Annotated[
+        Path | None, typer.Option("--predecessor", help="Deployment file of the network that this one goes on from.")
+    ] = None,
+) -> None:
     """Deploys the contract with the governor's own account; called again, it says that it is there."""
     from gateways.ledger.deploying import deploy as deploy_contract  # noqa: PLC0415 - the ABI loads for half a second
     from gateways.ledger.signers import KeySigner  # noqa: PLC0415
@@ -85,10 +91,12 @@ def deploy(config: Config = DEFAULT_CONFIG) -> None:
             return
         chain = governor.settings.chain
         signer = KeySigner(governor.key_ring.get(ACCOUNT_KEY))
+        before = None if predecessor is None else load_deployment(predecessor)
         deployment = deploy_contract(
             chain.rpc_url,
             signer,
             governor=signer.account,
+            predecessor=None if before is None else Predecessor(before.chain_id, before.contract_address),
             finality=chain.finality,
             timeout_seconds=chain.timeout_seconds,
             max_fee_gwei=chain.max_fee_gwei,

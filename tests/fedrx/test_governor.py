@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -102,6 +103,19 @@ def test_a_changed_invitation_is_refused(governed: Path) -> None:
     assert done.returncode == 6
     assert "Traceback" not in done.stderr
     assert not (governed / "west" / "keystore.json").exists()
+
+
+def test_a_deployment_can_name_the_one_that_it_goes_on_from(governed: Path, hardhat_chain: LocalChain) -> None:
+    before, after = governed / "gov" / "deployment.json", governed / "later"
+    shutil.copytree(governed / "gov", after)
+    (after / "deployment.json").unlink()
+    done = fedrx("deploy", "--predecessor", str(before), "-c", str(after / "governor.toml"))
+    assert done.returncode == 0, done.stderr
+    deployment = parse_deployment((after / "deployment.json").read_bytes())
+    named = deployment.predecessor
+    assert named is not None
+    assert named.contract_address == parse_deployment(before.read_bytes()).contract_address
+    assert Web3Ledger.connect(hardhat_chain.url, deployment).head().number > 0
 
 
 def test_several_sites_are_invited_into_a_folder(governed: Path) -> None:
