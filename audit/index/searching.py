@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, or_, select
 
 from audit.index.event_codec import parse_event
-from audit.index.tables import EventRow, block_and_log, place_of
+from audit.index.tables import LAST_PLACE, EventRow, block_and_log, place_of
 from audit.trail import KINDS, parse_lineage, parse_site
 from gateways.sqlite_errors import translated
 from protocol.errors import ConfigError
@@ -130,16 +130,26 @@ def _conditions(connection: Connection, number: int, wanted: Search) -> list[Col
         found.append(EventRow.kind.in_(sorted(wanted.kinds)))
     if wanted.consent_root is not None:
         found.append(_names_root(connection, number, wanted.consent_root))
-    return found + _span(wanted)
+    return found + _span(connection, number, wanted)
 
 
-def _span(wanted: Search) -> list[ColumnElement[bool]]:
+def _span(connection: Connection, number: int, wanted: Search) -> list[ColumnElement[bool]]:
+    """Times as places: blocks' times never go back, and every index ends with the place."""
     ends = (
-        (wanted.since, EventRow.timestamp.__ge__),
-        (wanted.until, EventRow.timestamp.__lt__),
         (wanted.after, EventRow.place.__gt__),
+        (_first_place(connection, number, wanted.since), EventRow.place.__ge__),
+        (_first_place(connection, number, wanted.until), EventRow.place.__lt__),
     )
     return [beyond(end) for end, beyond in ends if end is not None]
+
+
+def _first_place(connection: Connection, number: int, timestamp: int | None) -> int | None:
+    """Where the first event at or after a time is; behind everything when there is none."""
+    if timestamp is None:
+        return None
+    later = select(EventRow.place).where(EventRow.deployment == number, EventRow.timestamp >= timestamp)
+    found = connection.execute(later.order_by(EventRow.timestamp, EventRow.place).limit(1)).scalar_one_or_none()
+    return LAST_PLACE if found is None else found
 
 
 def _names_root(connection: Connection, number: int, root: Digest) -> ColumnElement[bool]:

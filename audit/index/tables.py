@@ -7,6 +7,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 _LOG_BITS = 24
 """Room for 16 million logs in a block; a block number then keeps 39 bits."""
+LAST_PLACE = 2**63 - 1
+"""Behind every log."""
 
 
 class Base(DeclarativeBase):
