@@ -331,6 +331,7 @@ from pathlib import Path
 sys.path.insert(0, {project!r})
 repo = Path(os.environ["IPFS_PATH"])
 if sys.argv[1] == "init":
+    os.chdir(repo.parent)  # libkubo writes kubo.log into the working directory
     from gateways.embedded_kubo.core import KuboCore
     core = KuboCore(repo)
     core._library.CreateRepo(core._text(repo))
