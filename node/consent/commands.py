@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gateways.data_folder import require_writable, store_error, write_atomically
+from gateways.data_folder import require_writable, write_atomically
 from node.command_options import DEFAULT_CONFIG, FEATURES, Config, originals_of, out, quarantine_of, talk
 from node.consent import format_commands as consent_format_commands
 from node.consent import inspection as consent_inspection
@@ -18,13 +18,13 @@ from node.consent import print_command as consent_print_command
 from node.consent.copy import patient_copy
 from node.consent.desk import day_of, pending_withdrawals
 from node.consent.enrolment_commands import consent_enrol
+from node.consent.erasure import erase_for_good
 from node.consent.grant import MAX_FORM_BYTES, Grant, PatientProof, StaffProof
 from node.consent.inspection import Patient, desk_of, print_traces, traces_from_chain
 from node.consent.notice import load_notice, shipped_notice
 from node.consent.publication import publish_pending
 from node.consent.restored_command import consent_restored
 from node.keys.rotation import require_listed
-from node.rounds.features import erase_features
 from node.site import Site, open_site
 from node.store.local_store import check_patient
 from protocol.consent import SignedReceipt
@@ -141,8 +141,14 @@ def erase(
         raise typer.Exit(1)
     with open_site(config) as site:
         print_traces(traces_from_chain(site, check_patient(patient)), site.lineage_ids)
-        erasure = desk_of(site).erase(patient, int(time.time()), originals_of(site), quarantine_of(site))
-        _forget_features(site.folder / FEATURES, erasure.word_ids)
+        erasure = erase_for_good(
+            desk_of(site),
+            patient,
+            int(time.time()),
+            originals=originals_of(site),
+            quarantine=quarantine_of(site),
+            features=site.folder / FEATURES,
+        )
         _tell_the_chain(site)
     talk.print(f"{len(erasure.word_ids)} words and {erasure.files} files erased")
     if not erasure.log_emptied:
@@ -216,11 +222,3 @@ def _scan(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror})", hint="check the path") from error
-
-
-def _forget_features(folder: Path, word_ids: tuple[bytes, ...]) -> None:
-    """Removes what the daemon cached of the words; a daemon that runs does the same at its next step."""
-    try:
-        erase_features(folder, word_ids)
-    except OSError as error:
-        raise store_error(error, folder) from error
