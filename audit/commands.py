@@ -41,6 +41,7 @@ from audit.pieces import FetchLimits
 from audit.proof_commands import checkpoint_command, prove_command, verify_command
 from audit.replay import ReplayOptions, Step, replay
 from audit.report import replay_json, replay_lines, troubles
+from audit.report_command import report_check_command, report_command
 from audit.show_command import show_command
 from audit.site_command import site_command
 from audit.tables import availability_json, availability_table, output
@@ -60,6 +61,8 @@ app.command("show")(show_command)
 app.command("watch")(watch_command)
 app.command("export")(export_command)
 app.command("site")(site_command)
+app.command("report")(report_command)
+app.command("report-check")(report_check_command)
 app.command("checkpoint")(checkpoint_command)
 app.command("prove")(prove_command)
 app.command("verify")(verify_command)

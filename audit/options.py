@@ -24,6 +24,7 @@ NamesFile = Annotated[Path | None, typer.Option("--names", help="TOML directory 
 NameSlugs = Annotated[list[str] | None, typer.Option("--name", help="A slug to show instead of its id; repeatable.")]
 LineageSlug = Annotated[str | None, typer.Option("--lineage", help="One lineage: its slug or 0x id.")]
 RoundNumber = Annotated[int | None, typer.Option("--round", min=0, help="One round of each lineage.")]
+RoundRange = Annotated[str | None, typer.Option("--rounds", help="Rounds A..B, or A.. to the newest.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")]
 WorkFolder = Annotated[Path | None, typer.Option("--work-folder", help="Takes ciphertext and models while running.")]
 Seconds = Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds to wait for one piece of content.")]

@@ -1,0 +1,167 @@
+"""``fedrx audit report`` and ``report-check``: what happened, for a regulator, with a proof named on every line."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from audit.auditor_keys import open_auditor_keys
+from audit.connections import ChainOptions, IPFSOptions, all_events, connect_ledger, open_stores
+from audit.findings import ReplayFinding
+from audit.names import read_names
+from audit.options import (
+    RPCURL,
+    CompareURL,
+    DeploymentFile,
+    FinalityChoice,
+    IPFSURLs,
+    LineageSlug,
+    NamesFile,
+    NameSlugs,
+    PassphraseFile,
+    RoundRange,
+    Seconds,
+    WorkFolder,
+)
+from audit.pieces import FetchLimits
+from audit.regulator.contents import Report, Scope, Sources, report_of
+from audit.regulator.page import report_html
+from audit.regulator.signing import MAX_SIGNATURE_FILE_BYTES, encode_signature, parse_signature, sign_report, signed_by
+from audit.replay import ReplayOptions, replay
+from audit.small_files import read_small
+from audit.trail import parse_lineage
+from gateways.data_folder import write_atomically
+from gateways.deployment_file import load_deployment
+from gateways.key_ring import read_passphrase
+from protocol.errors import AuditError, ConfigError
+from protocol.history import History
+from protocol.ports import Ledger
+
+_MAX_REPORT_BYTES = 256 << 20
+_PACKAGES = ("fedrx", "numpy", "cryptography", "web3")
+
+
+def report_command(
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    out: Annotated[Path, typer.Option("--out", "-o", help="FILE.html or FILE.pdf.")],
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    rounds: RoundRange = None,
+    lineage: LineageSlug = None,
+    ipfs: IPFSURLs = None,
+    auditor_key: Annotated[
+        Path | None, typer.Option("--auditor-key", help="The auditor's keystore: opens updates, signs the report.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    names: NamesFile = None,
+    name: NameSlugs = None,
+    work_folder: WorkFolder = None,
+    timeout: Seconds = 60.0,
+) -> None:
+    """Write a report of rounds, consents, refusals and lineage; with --ipfs replayed, with --auditor-key signed."""
+    if out.suffix not in {".html", ".pdf"}:
+        raise ConfigError(f"{out.name} ends in neither .html nor .pdf", hint="the ending says how it is written")
+    labels = read_names(names, [*(name or ()), *([lineage] if lineage else ())])
+    first, last = parse_rounds(rounds)
+    scope = Scope(first, last, None if lineage is None else parse_lineage(lineage))
+    keys = (
+        None
+        if auditor_key is None
+        else open_auditor_keys(auditor_key, read_passphrase(passphrase_file, "passphrase of the auditor's keystore: "))
+    )
+    ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
+    found = None
+    if ipfs:
+        options = ReplayOptions(
+            keys=keys.keys if keys else (),
+            lineage_id=scope.lineage_id,
+            limits=FetchLimits(timeout_seconds=timeout),
+            work_folder=work_folder,
+            names=labels,
+        )
+        found = _replayed(ledger, ipfs, options)
+    head = ledger.head()
+    events = [event for event in all_events(ledger) if event.position.block_number <= head.number]
+    report = report_of(Sources(ledger.identity, head, events, found, _software()), scope, labels)
+    data = report_html(report) if out.suffix == ".html" else _pdf(report)
+    write_atomically(out, data)
+    typer.echo(f"{sum(len(section.lines) for section in report.sections)} lines in {out}")
+    if keys:
+        identity = ledger.identity
+        signed = sign_report(data, identity.chain_id, identity.contract_address, keys.account_key)
+        beside = signature_place(out)
+        write_atomically(beside, encode_signature(signed))
+        typer.echo(f"signed by {signed.signer()}: {beside}")
+    else:
+        typer.echo("not signed: give --auditor-key to sign it", err=True)
+
+
+def report_check_command(
+    file: Annotated[Path, typer.Argument(help="What fedrx audit report wrote; its signature lies beside it.")],
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+) -> None:
+    """Check that an auditor of this deployment signed a report, and that it was not changed since."""
+    signed = parse_signature(read_small(signature_place(file), MAX_SIGNATURE_FILE_BYTES))
+    account = signed_by(read_small(file, _MAX_REPORT_BYTES), signed)
+    named = load_deployment(deployment)
+    if (signed.chain_id, signed.contract_address) != (named.identity.chain_id, named.identity.contract_address):
+        raise AuditError("the report is of another deployment", hint="ask for that deployment's file")
+    history = History(all_events(connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))))
+    epochs = [key.epoch for key in history.auditor_keys.values() if key.auditor == account]
+    if not epochs:
+        raise AuditError(f"{account} was never an auditor here", hint="fedrx audit trail --kind auditor-key-published")
+    typer.echo(f"signed by {account}, auditor of epoch {', '.join(map(str, epochs))}; unchanged since")
+
+
+def parse_rounds(text: str | None) -> tuple[int, int | None]:
+    """First and last round of ``A..B``, ``A..`` or ``A``.
+
+    Raises:
+        ConfigError: Another shape, or B before A.
+    """
+    if text is None:
+        return 0, None
+    start, dots, end = text.partition("..")
+    if not (start.isdecimal() and start.isascii() and ((end.isdecimal() and end.isascii()) or not end)):
+        raise ConfigError(f"{text!r:.40} names no rounds", hint="write --rounds 3..7, 3.. or 3")
+    first = int(start)
+    last = int(end) if end else None if dots else first
+    if last is not None and last < first:
+        raise ConfigError(f"{text} ends before it begins", hint="write the smaller number first")
+    return first, last
+
+
+def signature_place(report: Path) -> Path:
+    """Where a report's signature lies."""
+    return report.with_name(f"{report.name}.signature")
+
+
+def _replayed(ledger: Ledger, ipfs: str, options: ReplayOptions) -> ReplayFinding:
+    urls = tuple(url.strip() for url in ipfs.split(",") if url.strip())
+    with (
+        open_stores(IPFSOptions(urls), options.work_folder) as stores,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        progress.add_task("replaying", total=None)
+        return replay(ledger.identity, all_events(ledger), stores, options)
+
+
+def _pdf(report: Report) -> bytes:
+    from audit.regulator.pdf import report_pdf  # noqa: PLC0415 - fpdf loads for half a second
+
+    return report_pdf(report)
+
+
+def _software() -> tuple[tuple[str, str], ...]:
+    found = ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
+    return (("Software", f"{found}, Python {platform.python_version()}"),)

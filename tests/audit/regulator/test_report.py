@@ -1,0 +1,173 @@
+"""The report for a regulator: what it says, that each line resolves, that it is the same bytes, and who signed it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+from io import BytesIO
+
+import pypdfium2
+import pytest
+from typer.testing import CliRunner
+
+from audit.commands import app
+from audit.names import Names
+from audit.proof_commands import _chosen
+from audit.regulator.contents import Report, Scope, Section, Sources, report_of
+from audit.regulator.page import report_html
+from audit.regulator.pdf import report_pdf
+from audit.regulator.signing import ReportSignature, encode_signature, parse_signature, sign_report, signed_by
+from audit.report_command import parse_rounds
+from protocol import ledger_events as ev
+from protocol.account_signatures import account_of
+from protocol.errors import AuditError, ConfigError, MalformedError
+from protocol.history import History
+from protocol.identifiers import AccountAddress
+from protocol.ports import BlockHeader
+from protocol.verdicts import VerdictCode
+from tests.audit.stage import change, honest_network, logs_of, run
+from tests.protocol.builders import Network
+
+NAMES = Names(["tests", "aggregator-0", *(f"site-{number}" for number in range(4))])
+KEY = bytes(range(1, 33))
+ALL = Scope()
+CONTRACT = AccountAddress.from_hex("0x" + "ab" * 20)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return honest_network(rounds=3)
+
+
+@pytest.fixture(scope="module")
+def logs(network: Network) -> list[ev.LocatedEvent]:
+    return change(logs_of(network), ev.RoundFinalized, 2, codes=bytes([0, 0, VerdictCode.NORM_TOO_LARGE, 0]))
+
+
+def made(network: Network, logs: list[ev.LocatedEvent], scope: Scope = ALL, *, replayed: bool = False) -> Report:
+    last = logs[-1].position
+    head = BlockHeader(last.block_number, last.block_hash, last.timestamp)
+    finding = run(network) if replayed else None
+    return report_of(Sources(network.identity, head, logs, finding, (("Software", "fedrx 1"),)), scope, NAMES)
+
+
+def section(report: Report, title: str) -> Section:
+    (found,) = [one for one in report.sections if one.title == title]
+    return found
+
+
+def test_every_update_is_a_line_and_a_refused_one_is_told_with_its_reason(
+    network: Network, logs: list[ev.LocatedEvent]
+) -> None:
+    report = made(network, logs)
+    assert len(section(report, "Participation").lines) == 12
+    (refused,) = section(report, "Refusals").lines
+    assert "was refused: the update is longer than the plan's norm bound (verdict 90)" in refused.text
+    assert [line.text.split(":")[0] for line in section(report, "Rounds").lines] == [
+        f"Round {number} of tests" for number in (1, 2, 3)
+    ]
+    assert section(report, "Consents and withdrawals").lines
+
+
+def test_every_proof_that_a_line_names_can_be_chosen_from_the_same_history(
+    network: Network, logs: list[ev.LocatedEvent]
+) -> None:
+    history, proofs = History(logs), 0
+    for part in made(network, logs).sections:
+        for line in part.lines:
+            if line.proof:
+                what, *words = shlex.split(line.proof)
+                given = dict(zip(words[::2], words[1::2], strict=True))
+                number = int(given["--round"]) if "--round" in given else None
+                choose = _chosen(
+                    what,  # type: ignore[arg-type]
+                    given.get("--site"),
+                    number,
+                    given.get("--lineage"),
+                    given.get("--model"),
+                    given.get("--consent-root"),
+                )
+                assert line.tx in {str(located.position.tx_hash) for located in choose(history)}
+                proofs += 1
+    assert proofs > 20
+
+
+def test_only_the_rounds_that_were_asked_for_are_told(network: Network, logs: list[ev.LocatedEvent]) -> None:
+    report = made(network, logs, Scope(2, 2))
+    assert len(section(report, "Rounds").lines) == 1
+    assert len(section(report, "Participation").lines) == 4
+    assert not section(made(network, logs, Scope(3, 3)), "Refusals").lines
+
+
+def test_what_was_not_replayed_is_said_and_what_was_is_told(network: Network, logs: list[ev.LocatedEvent]) -> None:
+    assert section(made(network, logs), "Replay").lead.startswith("Nothing was recomputed")
+    told = section(made(network, logs_of(network), replayed=True), "Replay")
+    assert told.lines[-1].text == "3 of 3 global models recomputed, same bytes"
+
+
+def test_the_same_report_is_the_same_page_and_the_same_pdf(network: Network, logs: list[ev.LocatedEvent]) -> None:
+    report = made(network, logs)
+    assert report_html(report) == report_html(report)
+    assert report_pdf(report) == report_pdf(report)
+
+
+def test_the_page_loads_nothing_and_writes_names_as_text(network: Network, logs: list[ev.LocatedEvent]) -> None:
+    evil = dataclasses.replace(made(network, logs), title="<script>alert(1)</script>")
+    page = report_html(evil).decode()
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="(?!#)', page)
+
+
+def test_the_pdf_holds_every_line(network: Network, logs: list[ev.LocatedEvent]) -> None:
+    report = made(network, logs)
+    document = pypdfium2.PdfDocument(BytesIO(report_pdf(report)))
+    text = re.sub(r"\s+", "", "".join(page.get_textpage().get_text_range() for page in document))
+    for part in report.sections:
+        for line in part.lines:
+            assert line.tx in text
+            assert re.sub(r"\s+", "", line.text.translate({ord("…"): "..."})) in text.replace("\ufffe", "")
+
+
+def test_a_signature_is_one_files_and_one_accounts() -> None:
+    signed = sign_report(b"report", 31337, CONTRACT, KEY)
+    assert signed_by(b"report", signed) == account_of(KEY)
+    with pytest.raises(AuditError, match="another file's"):
+        signed_by(b"reporu", signed)
+    elsewhere = dataclasses.replace(signed, chain_id=1)
+    assert signed_by(b"report", elsewhere) != account_of(KEY)
+    with pytest.raises(AuditError, match="nobody's"):
+        signed_by(b"report", dataclasses.replace(signed, signature=bytes(65)))
+
+
+def test_a_signatures_file_comes_back() -> None:
+    signed = sign_report(b"report", 31337, CONTRACT, KEY)
+    assert parse_signature(encode_signature(signed)) == signed
+
+
+@pytest.mark.parametrize("change_", [("format", "x"), ("signature", "0x00"), ("signature", "AB"), ("sha256", "0x12")])
+def test_a_signatures_file_of_another_shape_is_malformed(change_: tuple[str, str]) -> None:
+    signed = ReportSignature(1, CONTRACT, sign_report(b"", 1, CONTRACT, KEY).sha256, bytes(65))
+    fields = json.loads(encode_signature(signed))
+    fields[change_[0]] = change_[1]
+    with pytest.raises(MalformedError):
+        parse_signature(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "rounds"), [(None, (0, None)), ("3", (3, 3)), ("3..7", (3, 7)), ("3..", (3, None)), ("0..0", (0, 0))]
+)
+def test_a_range_of_rounds_is_understood(text: str | None, rounds: tuple[int, int | None]) -> None:
+    assert parse_rounds(text) == rounds
+
+
+@pytest.mark.parametrize("text", ["", "..", "..3", "a..b", "7..3", "1..2..3", "-1", "٣"])
+def test_words_that_are_no_range_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_rounds(text)
+
+
+def test_another_ending_is_refused_before_anything_is_read() -> None:
+    found = CliRunner().invoke(app, ["report", "--deployment", "none", "--rpc", "http://127.0.0.1:1", "-o", "a.docx"])
+    assert isinstance(found.exception, ConfigError)
