@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,21 +96,27 @@ def open_auditor_keys(keystore: Path, passphrase: bytes) -> AuditorKeys:
 
 
 def uses_to_declare(
-    walk: Walk, keys: Iterable[RecipientPrivateKey], lineage_id: LineageId | None, round_number: int | None
+    walk: Walk, keys: Iterable[RecipientPrivateKey], lineage_id: LineageId | None, rounds: Collection[int] | None
 ) -> tuple[DeclareAuditorKeyUse, ...]:
     """What a replay with these keys has to declare on chain before it opens anything.
 
     Each lineage's rounds are declared under the epoch whose key was in force when they were opened; a range that an
     earlier declaration covers is not declared again.
+
+    Args:
+        walk: The chain.
+        keys: What is about to be used.
+        lineage_id: On one lineage; None for all.
+        rounds: On these rounds' numbers; None for all.
     """
     own = {public_key_digest(key.public_key()) for key in keys}
     ranges: dict[tuple[int, LineageId], list[int]] = defaultdict(list)
     for round_id, facts in walk.openings.items():
-        wanted = lineage_id in {None, round_id.lineage_id} and round_number in {None, round_id.number}
+        wanted = lineage_id in {None, round_id.lineage_id} and (rounds is None or round_id.number in rounds)
         if wanted and facts.auditor_key is not None and facts.auditor_key.key_digest in own:
             ranges[facts.auditor_key.epoch, round_id.lineage_id].append(round_id.number)
     calls = [
-        DeclareAuditorKeyUse(epoch, found_id, min(rounds), max(rounds)) for (epoch, found_id), rounds in ranges.items()
+        DeclareAuditorKeyUse(epoch, found_id, min(found), max(found)) for (epoch, found_id), found in ranges.items()
     ]
     return tuple(call for call in calls if not any(_covers(use, call) for use in walk.declared))
 

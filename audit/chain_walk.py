@@ -7,13 +7,14 @@ endpoint need not be the contract. The walk also keeps what a round's replay nee
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from audit.event_rules import event_faults
 from audit.findings import Difference, Topic
-from audit.membership_rules import membership_faults
+from audit.membership_rules import MembershipRules
 from audit.names import Names
-from audit.round_rules import RuleBook
+from audit.round_rules import RuleBook, unspoken_outcome
 from protocol import ledger_events as ev
 from protocol.history import History
 from protocol.identifiers import CID, AggregatorId, Digest, LineageId, RoundId
@@ -28,8 +29,9 @@ class OpeningFacts:
     head_digest: Digest
     head_cid: CID
     auditor_key: ev.AuditorKeyPublished | None
-    announced_keys: dict[Digest, AggregatorId]
-    """Digests of the round keys announced so far for this round, and by whom."""
+    announced_keys: frozenset[tuple[AggregatorId, Digest]]
+    """The round keys announced so far for this round, by whom and under which digest. Several may announce one key: who
+    copies another's must not make that one's look like a stranger's."""
 
 
 @dataclass(slots=True)
@@ -51,30 +53,30 @@ def walk_chain(events: Iterable[LocatedEvent], identity: ChainIdentity, names: N
         MalformedError: The logs are not whole: out of order, or about something that no earlier event made.
     """
     walk = Walk()
-    rules = RuleBook(identity, names)
-    announced: dict[RoundId, dict[Digest, AggregatorId]] = defaultdict(dict)
+    rules, members = RuleBook(identity, names), MembershipRules()
+    announced: dict[RoundId, set[tuple[AggregatorId, Digest]]] = defaultdict(set)
     for located in events:
         event = located.event
-        faults = list(_faults(walk.history, located, rules))
+        faults = list(rules.faults(walk.history, located))
+        sentences = [*event_faults(walk.history.position, located, identity), *members.faults(walk.history, located)]
+        faults += [Difference(Topic.CHAIN_RULE, sentence) for sentence in sentences]
         if isinstance(event, ev.RoundOpened) and event.lineage_id in walk.history.lineages:
             round_id = ev.round_id_of(event)
             lineage = walk.history.lineages[event.lineage_id]
             walk.openings[round_id] = OpeningFacts(
-                lineage.head_digest, lineage.head_cid, walk.history.auditor_key, dict(announced[round_id])
+                lineage.head_digest, lineage.head_cid, walk.history.auditor_key, frozenset(announced[round_id])
             )
         if isinstance(event, ev.RoundKeyAnnounced):
-            announced[RoundId(event.lineage_id, event.round)][event.key_digest] = event.aggregator_id
+            announced[RoundId(event.lineage_id, event.round)].add((event.aggregator_id, event.key_digest))
         if isinstance(event, ev.AuditorKeyUsed):
             walk.declared.append(event)
         walk.history.apply(located)
         _file(walk, event, faults)
+    for lineage in walk.history.lineages.values():
+        for view in lineage.rounds.values():
+            # Asked for last, because only then no outcome can follow.
+            _file(walk, view.opened, list(unspoken_outcome(walk.history, view)))
     return walk
-
-
-def _faults(history: History, located: LocatedEvent, rules: RuleBook) -> Iterator[Difference]:
-    yield from rules.faults(history, located)
-    for sentence in membership_faults(history, located):
-        yield Difference(Topic.CHAIN_RULE, sentence)
 
 
 def _file(walk: Walk, event: ev.LedgerEvent, faults: list[Difference]) -> None:
@@ -82,7 +84,7 @@ def _file(walk: Walk, event: ev.LedgerEvent, faults: list[Difference]) -> None:
         return
     if isinstance(event, ev.RoundEvent):
         walk.of_rounds[ev.round_id_of(event)].extend(faults)
-    elif isinstance(event, ev.LineageCreated | ev.RoundKeyAnnounced):
+    elif isinstance(event, ev.LineageCreated | ev.RoundKeyAnnounced) and event.lineage_id in walk.history.lineages:
         walk.of_lineages[event.lineage_id].extend(faults)
     else:
         walk.of_network.extend(faults)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from audit.auditor_keys import KEYSTORE_NAME, AuditorKeys, make_auditor_key, open_auditor_keys, uses_to_declare
+from audit.auditor_keys import KEYSTORE_NAME, make_auditor_key
 from audit.availability import check_availability, named_contents
-from audit.chain_walk import walk_chain
-from audit.connections import ChainOptions, IPFSOptions, all_events, connect_ledger, open_stores
+from audit.bundle_commands import bundle_command
+from audit.checkpoint_commands import checkpoint_command, cosigners_command
+from audit.connections import ChainOptions, all_events, connect_ledger, ipfs_options, open_stores
+from audit.diff_command import diff_command
+from audit.explorer_command import explorer_command
 from audit.findings import ReplayFinding
+from audit.index_command import check_index_command
+from audit.key_use import declare_use, open_keys
 from audit.names import Names, read_names
 from audit.options import (
     RPCURL,
@@ -32,16 +36,17 @@ from audit.options import (
     NameSlugs,
     PassphraseFile,
     Peers,
-    RoundNumber,
+    RoundRange,
     Seconds,
     SwarmKey,
     WorkFolder,
 )
 from audit.pieces import FetchLimits
-from audit.proof_commands import checkpoint_command, prove_command, verify_command
+from audit.proof_commands import prove_command, verify_command
 from audit.replay import ReplayOptions, Step, replay
 from audit.report import replay_json, replay_lines, troubles
 from audit.report_command import report_check_command, report_command
+from audit.round_range import parse_rounds
 from audit.show_command import show_command
 from audit.site_command import site_command
 from audit.tables import availability_json, availability_table, output
@@ -50,21 +55,23 @@ from audit.trail_commands import export_command, trail_command, watch_command
 from gateways.key_ring import KeyRing, read_new_passphrase, read_passphrase
 from gateways.key_ring.passphrase import after_change
 from protocol.canonical_json import JSONValue
-from protocol.errors import AuditError, ConfigError
-from protocol.ledger_events import LocatedEvent
-from protocol.ports import Ledger
+from protocol.errors import AuditError
 
-logger = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, help="Inspect the trail, replay it, and see what is still there.")
 app.command("trail")(trail_command)
 app.command("show")(show_command)
 app.command("watch")(watch_command)
 app.command("export")(export_command)
+app.command("explorer")(explorer_command)
+app.command("diff")(diff_command)
+app.command("check-index")(check_index_command)
 app.command("site")(site_command)
 app.command("report")(report_command)
 app.command("report-check")(report_check_command)
 app.command("checkpoint")(checkpoint_command)
+app.command("cosigners")(cosigners_command)
 app.command("prove")(prove_command)
+app.command("bundle")(bundle_command)
 app.command("verify")(verify_command)
 
 
@@ -81,7 +88,7 @@ def replay_command(
     passphrase_file: PassphraseFile = None,
     declare: Annotated[bool, typer.Option("--declare", help="First declare the key's use on chain.")] = False,
     lineage: LineageSlug = None,
-    round_number: RoundNumber = None,
+    rounds: RoundRange = None,
     names: NamesFile = None,
     name: NameSlugs = None,
     work_folder: WorkFolder = None,
@@ -90,21 +97,21 @@ def replay_command(
 ) -> None:
     """Recompute every verdict and every global model from event logs and IPFS alone."""
     labels = read_names(names, [*(name or ()), *([lineage] if lineage else ())])
-    opened = _open_keys(auditor_key, passphrase_file, declare=declare)
+    opened = open_keys(auditor_key, passphrase_file, declare=declare)
     chain = ChainOptions(deployment, rpc, compare_rpc, finality)
     ledger = connect_ledger(chain, signer_key=opened.account_key if opened and declare else None)
     events = all_events(ledger)
     options = ReplayOptions(
         keys=opened.keys if opened else (),
         lineage_id=None if lineage is None else parse_lineage(lineage),
-        round_number=round_number,
+        rounds=None if rounds is None else parse_rounds(rounds),
         limits=FetchLimits(timeout_seconds=timeout),
         work_folder=work_folder,
         names=labels,
     )
-    with open_stores(_ipfs(ipfs, swarm_key, peer), work_folder) as stores:
+    with open_stores(ipfs_options(ipfs, swarm_key, peer), work_folder) as stores:
         if opened:
-            _declare(ledger, events, options, send=declare)
+            declare_use(ledger, events, opened, options.lineage_id, options.rounds, labels, send=declare)
         with Progress(console=Console(stderr=True), transient=True) as progress:
             finding = replay(ledger.identity, events, stores, _showing(options, progress))
     _print_finding(finding, labels, as_json=as_json)
@@ -130,7 +137,7 @@ def availability_command(
     labels = read_names(names, name or ())
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
     contents = named_contents(all_events(ledger), labels)
-    where = _ipfs(ipfs, swarm_key, peer)
+    where = ipfs_options(ipfs, swarm_key, peer)
     limits = FetchLimits(timeout_seconds=timeout)
     with (
         open_stores(where, work_folder) as stores,
@@ -204,39 +211,13 @@ def passphrase_command(
     typer.echo(after_change(None), err=True)
 
 
-def _ipfs(urls: str | None, swarm_key: Path | None, peers: list[str] | None) -> IPFSOptions:
-    named = tuple(url.strip() for url in (urls or "").split(",") if url.strip())
-    return IPFSOptions(named, swarm_key, tuple(peers or ()))
-
-
-def _open_keys(keystore: Path | None, passphrase_file: Path | None, *, declare: bool) -> AuditorKeys | None:
-    if keystore is None:
-        if declare:
-            raise ConfigError("--declare needs the auditor's account", hint="give --auditor-key KEYSTORE")
-        return None
-    passphrase = read_passphrase(passphrase_file, "passphrase of the auditor's keystore: ")
-    return open_auditor_keys(keystore, passphrase)
-
-
-def _declare(ledger: Ledger, events: Sequence[LocatedEvent], options: ReplayOptions, *, send: bool) -> None:
-    """Puts the key's use on chain before anything is opened, or says that it is not there."""
-    walk = walk_chain(events, ledger.identity, options.names)
-    for call in uses_to_declare(walk, options.keys, options.lineage_id, options.round_number):
-        where = f"{options.names.label(call.lineage_id)}, rounds {call.first_round} to {call.last_round}"
-        if send:
-            receipt = ledger.send(call)
-            typer.echo(f"declared the use of key {call.epoch} on {where} in tx {receipt.tx_hash}", err=True)
-            logger.info("auditor-key.declared", epoch=call.epoch, tx_hash=str(receipt.tx_hash))
-        else:
-            typer.echo(f"the use of key {call.epoch} on {where} is not declared on chain (--declare)", err=True)
-
-
 def _showing(options: ReplayOptions, progress: Progress) -> ReplayOptions:
     task = progress.add_task("rounds", total=None)
 
     def show(step: Step) -> None:
         label = f"{options.names.label(step.round_id.lineage_id)} round {step.round_id.number}"
-        progress.update(task, description=label, completed=step.done, total=step.total)
+        done = step.done + step.taken / max(1, step.updates)
+        progress.update(task, description=label, completed=done, total=step.total)
 
     return replace(options, progress=show)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gateways.deployment_file import load_deployment
 from gateways.ledger.finality import Finality
+from protocol.deployment import Deployment
 from protocol.errors import ConfigError
 from protocol.ledger_events import LocatedEvent
 from protocol.ports import BlockStore, Ledger
@@ -39,6 +40,12 @@ class IPFSOptions:
     peers: tuple[str, ...] = ()
 
 
+def ipfs_options(urls: str | None, swarm_key: Path | None, peers: list[str] | None) -> IPFSOptions:
+    """Where IPFS is, as the command line says: URLs separated by commas, or a swarm's key file and peers."""
+    named = tuple(url.strip() for url in (urls or "").split(",") if url.strip())
+    return IPFSOptions(named, swarm_key, tuple(peers or ()))
+
+
 def connect_ledger(options: ChainOptions, *, signer_key: bytes | None = None) -> Web3Ledger:
     """The chain, checked to be the deployment's.
 
@@ -47,11 +54,21 @@ def connect_ledger(options: ChainOptions, *, signer_key: bytes | None = None) ->
         WrongChainError: Another chain, or two endpoints that disagree.
         LedgerUnavailableError: No answer.
     """
+    return connect_to(load_deployment(options.deployment), options, signer_key=signer_key)
+
+
+def connect_to(deployment: Deployment, options: ChainOptions, *, signer_key: bytes | None = None) -> Web3Ledger:
+    """As ``connect_ledger``, for a deployment that was read already.
+
+    Raises:
+        WrongChainError: Another chain, or two endpoints that disagree.
+        LedgerUnavailableError: No answer.
+    """
     from gateways.ledger.web3_ledger import Web3Ledger  # noqa: PLC0415 - the ABI loads for half a second
 
     return Web3Ledger.connect(
         options.rpc_url,
-        load_deployment(options.deployment),
+        deployment,
         signer_key=signer_key,
         finality=options.finality,
         compare_rpc_url=options.compare_rpc_url,

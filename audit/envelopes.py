@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -27,6 +28,7 @@ class RoundEnvelopes:
         context: The round.
         outcome: Its result on chain.
         key: The auditor's key for this round, or None.
+        take_up: Told of each update before it is handed out.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class RoundEnvelopes:
         context: RoundContext,
         outcome: RoundFinalized | RoundFailed,
         key: RecipientPrivateKey | None,
+        take_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._pieces = pieces
+        self._take_up = take_up
         self._key = key
         self._context = context
         self._outcome = outcome
@@ -87,6 +91,7 @@ class RoundEnvelopes:
             VerificationError: A code of the chain that cannot be checked here, ``TOO_LARGE``, or ``NOT_FETCHED`` for
                 what is missing here.
         """
+        self._take_up()
         index = registration.event.index
         said = self.said(index)
         if said in AVAILABILITY_CODES:

@@ -28,6 +28,11 @@ class ModelShelf:
         self._files: dict[Digest, Path] = {}
         self._fetched: dict[Digest, CID] = {}
 
+    def begin(self, digest: Digest, cid: CID) -> None:
+        """Starts to fetch a model in the background, unless it is on the shelf."""
+        if digest not in self._files:
+            self._pieces.begin(cid)
+
     def find(self, digest: Digest, cid: CID, piece: Piece) -> Path | Difference | Missing:
         """A model's file, from the shelf or from IPFS, or why there is none."""
         if digest in self._files:
@@ -46,11 +51,12 @@ class ModelShelf:
             self._pieces.let_go(cid)
             what = piece.value.replace("-", " ")
             return Difference(Topic.MODEL, f"the bytes at {cid} are not the {what} whose digest is on chain")
-        if digest in self._files:
-            self._pieces.let_go(cid)
-        else:
+        if digest not in self._files:
             self._files[digest] = fetched.path
             self._fetched[digest] = cid
+        elif self._fetched.get(digest) != cid:
+            # When updates cancel out, a round publishes its parent: that file is still on the shelf.
+            self._pieces.let_go(cid)
         return None
 
     def write(self, stem: str, blocks: Iterable[bytes]) -> tuple[Digest, CID]:

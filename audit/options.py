@@ -8,6 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 DeploymentFile = Annotated[Path, typer.Option("--deployment", help="The consortium's deployment file.")]
+OlderDeployments = Annotated[
+    list[Path] | None,
+    typer.Option("--predecessor-deployment", help="Deployment file of one that this goes on from; repeatable."),
+]
+OlderRPCURL = Annotated[
+    str | None, typer.Option("--predecessor-rpc", help="RPC endpoint of the chain that an older deployment is on.")
+]
 RPCURL = Annotated[str, typer.Option("--rpc", help="RPC endpoint of the chain.")]
 CompareURL = Annotated[
     str | None, typer.Option("--compare-rpc", help="A second endpoint that must tell the same chain.")
@@ -42,6 +49,9 @@ ModelDigest = Annotated[
 ]
 ConsentRoot = Annotated[
     str | None, typer.Option("--consent-root", help="0x digest of a consent root, and the updates that name it.")
+]
+CosignerAccounts = Annotated[
+    Path | None, typer.Option("--accounts", help="Trusted accounts of the sites, from fedrx audit cosigners.")
 ]
 TxOption = Annotated[str | None, typer.Option("--tx", help="0x hash of a transaction.")]
 Since = Annotated[str | None, typer.Option("--since", help="From this time on: 2026-01-31 or 2026-01-31T12:30Z.")]

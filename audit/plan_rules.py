@@ -10,7 +10,7 @@ from audit.names import Names
 from protocol.aggregation import NO_SERVER_STATE
 from protocol.errors import MalformedError
 from protocol.history import History, RoundView
-from protocol.identifiers import Digest
+from protocol.identifiers import AggregatorId, Digest
 from protocol.plan import PLAN_SCHEMA, Recipient, auditor_recipient_id, parse_plan, plan_digest
 from protocol.ports import ChainIdentity
 from protocol.recipient_keys import public_key_digest
@@ -67,9 +67,8 @@ def _recipient_faults(
         if key is None or digest != key.key_digest or recipient.recipient_id != auditor_recipient_id(key.epoch):
             yield Difference(Topic.PLAN, "the plan's auditor key is not the one in force at the round's opening")
         return
-    owner = facts.announced_keys.get(digest)
-    who = names.label(recipient.recipient_id)
-    if owner is None or bytes(owner) != bytes(recipient.recipient_id):
+    owner, who = AggregatorId(recipient.recipient_id), names.label(recipient.recipient_id)
+    if (owner, digest) not in facts.announced_keys:
         yield Difference(Topic.PLAN, f"the plan's key of aggregator {who} was not announced on chain for this round")
         return
     members = context.history.aggregator_sets.get(context.view.opened.aggregator_set_version)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from protocol.errors import VerificationError
 from protocol.history import Registration
+from protocol.plan import RoundPlan
 from protocol.recipient_keys import RecipientPrivateKey
 from protocol.verdicts import AVAILABILITY_CODES, VerdictCode
 from protocol.verification import RoundContext, verify_update
@@ -40,14 +41,7 @@ _NEEDS_A_KEY = frozenset(
     }
 )
 """Steps 4 to 9: what they find shows only after opening, and they come before consent."""
-_AFTER_CONSENT = frozenset(
-    {
-        VerdictCode.ACCEPTED,
-        VerdictCode.DUPLICATE_EXACT,
-        VerdictCode.DUPLICATE_NEAR,
-        VerdictCode.REFUSED_BY_STRATEGY,
-    }
-)
+_OF_DUPLICATES = frozenset({VerdictCode.DUPLICATE_EXACT, VerdictCode.DUPLICATE_NEAR})
 
 
 def possible_codes(
@@ -72,8 +66,22 @@ def possible_codes(
     possible = _NEEDS_A_KEY | AVAILABILITY_CODES
     if stream is None:
         possible |= PUBLIC_CODES
+    if not _weight_may_be(registration.event.weight, context.plan):
+        # No number of examples gives this weight: step 8 refuses what came so far.
+        return possible - {VerdictCode.NORM_TOO_LARGE}
     try:
         context.history.check_consent(registration, context.view)
     except VerificationError as refusal:
         return possible | {refusal.code}
-    return possible | _AFTER_CONSENT
+    # The strategy of this version leaves nothing out, so its code is never possible.
+    possible |= {VerdictCode.ACCEPTED}
+    return possible | _OF_DUPLICATES if _has_earlier(registration, context) else possible
+
+
+def _weight_may_be(weight: int, plan: RoundPlan) -> bool:
+    return weight == 1 if plan.weighting == "equal" else 1 <= weight <= plan.max_weight
+
+
+def _has_earlier(registration: Registration, context: RoundContext) -> bool:
+    """Whether there is an update that this one can repeat."""
+    return any(index not in context.view.revoked for index in range(registration.event.index))

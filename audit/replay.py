@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audit.chain_walk import Walk, walk_chain
@@ -35,6 +35,10 @@ class Step:
     done: int
     """Rounds replayed so far."""
     total: int
+    taken: int = 0
+    """Updates of this round that were taken up so far."""
+    updates: int = 0
+    """Registered updates of this round."""
 
 
 def _ignore(_: Step) -> None:
@@ -49,14 +53,14 @@ class ReplayOptions:
     """The auditor's private keys of all epochs; none for a replay of what is public."""
     lineage_id: LineageId | None = None
     """One lineage only; None takes all."""
-    round_number: int | None = None
-    """One round of each lineage only; None takes all."""
+    rounds: range | None = None
+    """These rounds of each lineage only; None takes all."""
     limits: FetchLimits = field(default_factory=FetchLimits)
     work_folder: Path | None = None
     """Takes ciphertext and models, removed at the end; None takes the system's temporary folder."""
     names: Names = field(default_factory=Names)
     progress: Callable[[Step], None] = _ignore
-    """Called before each round, in the calling thread."""
+    """Called before each round and each of its updates, in the calling thread."""
 
 
 def replay(
@@ -81,27 +85,32 @@ def replay(
     """
     walk = walk_chain(events, identity, options.names)
     chosen = _choose(walk, options)
-    total = sum(len(rounds) for _, rounds in chosen)
+    counter = _Counter(options.progress, sum(len(rounds) for _, rounds in chosen))
     findings: list[LineageFinding] = []
     with _folder(options.work_folder) as folder, Pieces(stores, folder, options.limits) as pieces:
         for lineage, rounds in chosen:
             shelf = ModelShelf(pieces, folder)
-            desk = Desk(identity, walk.history, pieces, shelf, options.keys, options.names)
-            done = sum(len(finding.rounds) for finding in findings)
-            findings.append(_replay_lineage(walk, desk, lineage, rounds, _Counter(options.progress, done, total)))
+            desk = Desk(identity, walk.history, pieces, shelf, options.keys, options.names, counter.take_up)
+            findings.append(_replay_lineage(walk, desk, lineage, rounds, counter))
             shelf.keep_only()
     return ReplayFinding(tuple(findings), tuple(walk.of_network))
 
 
-@dataclass(slots=True)
 class _Counter:
-    tell: Callable[[Step], None]
-    done: int
-    total: int
+    def __init__(self, tell: Callable[[Step], None], total: int) -> None:
+        self._tell = tell
+        self._total = total
+        self._step: Step | None = None
 
-    def begin(self, round_id: RoundId) -> None:
-        self.tell(Step(round_id, self.done, self.total))
-        self.done += 1
+    def begin(self, view: RoundView) -> None:
+        done = 0 if self._step is None else self._step.done + 1
+        self._step = Step(view.round_id, done, self._total, 0, len(view.registrations))
+        self._tell(self._step)
+
+    def take_up(self) -> None:
+        if self._step is not None:
+            self._step = replace(self._step, taken=self._step.taken + 1)
+            self._tell(self._step)
 
 
 def _choose(walk: Walk, options: ReplayOptions) -> list[tuple[LineageView, list[RoundView]]]:
@@ -113,10 +122,14 @@ def _choose(walk: Walk, options: ReplayOptions) -> list[tuple[LineageView, list[
     chosen = []
     for lineage_id, lineage in lineages.items():
         if options.lineage_id in {None, lineage_id}:
-            rounds = [view for number, view in sorted(lineage.rounds.items()) if options.round_number in {None, number}]
+            rounds = [
+                view
+                for number, view in sorted(lineage.rounds.items())
+                if options.rounds is None or number in options.rounds
+            ]
             chosen.append((lineage, rounds))
-    if options.round_number is not None and not any(rounds for _, rounds in chosen):
-        raise ConfigError(f"there is no round {options.round_number}", hint="see fedrx audit trail")
+    if options.rounds is not None and not any(rounds for _, rounds in chosen):
+        raise ConfigError("there is none of these rounds", hint="fedrx audit trail --kind round-opened lists them")
     return chosen
 
 
@@ -136,7 +149,7 @@ def _replay_lineage(
         differences.extend(_broken_succession(lineage))
     findings: list[RoundFinding] = []
     for view in rounds:
-        counter.begin(view.round_id)
+        counter.begin(view)
         facts = walk.openings[view.round_id]
         findings.append(replay_round(desk, view, facts, walk.of_rounds[view.round_id]))
         head = view.outcome.model_digest if isinstance(view.outcome, RoundFinalized) else facts.head_digest

@@ -34,6 +34,7 @@ from audit.regulator.contents import Report, Scope, Sources, report_of
 from audit.regulator.page import report_html
 from audit.regulator.signing import MAX_SIGNATURE_FILE_BYTES, encode_signature, parse_signature, sign_report, signed_by
 from audit.replay import ReplayOptions, replay
+from audit.round_range import ALL_ROUNDS, parse_rounds
 from audit.small_files import read_small
 from audit.trail import parse_lineage
 from gateways.data_folder import write_atomically
@@ -69,8 +70,9 @@ def report_command(
     if out.suffix not in {".html", ".pdf"}:
         raise ConfigError(f"{out.name} ends in neither .html nor .pdf", hint="the ending says how it is written")
     labels = read_names(names, [*(name or ()), *([lineage] if lineage else ())])
-    first, last = parse_rounds(rounds)
-    scope = Scope(first, last, None if lineage is None else parse_lineage(lineage))
+    scope = Scope(
+        ALL_ROUNDS if rounds is None else parse_rounds(rounds), None if lineage is None else parse_lineage(lineage)
+    )
     keys = (
         None
         if auditor_key is None
@@ -82,6 +84,7 @@ def report_command(
         options = ReplayOptions(
             keys=keys.keys if keys else (),
             lineage_id=scope.lineage_id,
+            rounds=None if rounds is None else scope.rounds,
             limits=FetchLimits(timeout_seconds=timeout),
             work_folder=work_folder,
             names=labels,
@@ -121,24 +124,6 @@ def report_check_command(
     if not epochs:
         raise AuditError(f"{account} was never an auditor here", hint="fedrx audit trail --kind auditor-key-published")
     typer.echo(f"signed by {account}, auditor of epoch {', '.join(map(str, epochs))}; unchanged since")
-
-
-def parse_rounds(text: str | None) -> tuple[int, int | None]:
-    """First and last round of ``A..B``, ``A..`` or ``A``.
-
-    Raises:
-        ConfigError: Another shape, or B before A.
-    """
-    if text is None:
-        return 0, None
-    start, dots, end = text.partition("..")
-    if not (start.isdecimal() and start.isascii() and ((end.isdecimal() and end.isascii()) or not end)):
-        raise ConfigError(f"{text!r:.40} names no rounds", hint="write --rounds 3..7, 3.. or 3")
-    first = int(start)
-    last = int(end) if end else None if dots else first
-    if last is not None and last < first:
-        raise ConfigError(f"{text} ends before it begins", hint="write the smaller number first")
-    return first, last
 
 
 def signature_place(report: Path) -> Path:

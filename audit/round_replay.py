@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class Desk:
     shelf: ModelShelf
     keys: Sequence[RecipientPrivateKey]
     names: Names
+    take_up: Callable[[], None]
+    """Told of each update that is taken up."""
 
 
 @dataclass(slots=True)
@@ -117,10 +119,13 @@ def _read_plan(desk: Desk, view: RoundView, facts: OpeningFacts, book: _Notebook
 def _replay_verdicts(
     desk: Desk, context: RoundContext, outcome: RoundFinalized | RoundFailed, facts: OpeningFacts, book: _Notebook
 ) -> None:
-    key = _key_for(context, desk.keys)
+    key = key_for(context, desk.keys)
     if key is None and desk.keys:
         book.notes.append("none of the auditor's keys is among this round's recipients")
-    with RoundEnvelopes(desk.pieces, context, outcome, key) as envelopes:
+    # The first to be needed is the first to be asked for: judging begins while later updates are on their way.
+    desk.shelf.begin(context.view.opened.parent_digest, facts.head_cid)
+    with RoundEnvelopes(desk.pieces, context, outcome, key, desk.take_up) as envelopes:
+        _begin_result(desk, outcome)
         parent = book.take(desk.shelf.find(context.view.opened.parent_digest, facts.head_cid, Piece.PARENT_MODEL))
         if key is None:
             _check_publicly(context, envelopes, desk.names, book)
@@ -132,7 +137,15 @@ def _replay_verdicts(
     book.notes.extend(found.notes)
 
 
-def _key_for(context: RoundContext, keys: Sequence[RecipientPrivateKey]) -> RecipientPrivateKey | None:
+def _begin_result(desk: Desk, outcome: RoundFinalized | RoundFailed) -> None:
+    """Starts to fetch what is compared after the updates."""
+    desk.pieces.begin(outcome.verdicts_cid, max_bytes=MAX_LIST_BYTES)
+    if isinstance(outcome, RoundFinalized):
+        desk.pieces.begin(outcome.model_cid)
+
+
+def key_for(context: RoundContext, keys: Sequence[RecipientPrivateKey]) -> RecipientPrivateKey | None:
+    """The key that a round's updates were sealed for, if it is among these."""
     recipients = {recipient.public_key for recipient in context.plan.recipients}
     return next((key for key in keys if key.public_key() in recipients), None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from audit.findings import Difference, Topic
@@ -51,9 +51,7 @@ class RuleBook:
             case ev.RoundOpened():
                 yield from self._opened(history, event, at)
             case ev.RoundKeyAnnounced():
-                lineage = history.lineages.get(event.lineage_id)
-                if lineage is not None and event.round <= lineage.last_round:
-                    yield Difference(Topic.CHAIN_RULE, f"a key was announced for round {event.round} after its opening")
+                yield from _rules(_key_announced(history, event))
             case ev.UpdateRegistered() | ev.UpdateRevoked() | ev.ResultAttested():
                 yield from _rules(self._during(history, event, at))
             case ev.RoundFinalized() | ev.RoundFailed():
@@ -151,6 +149,9 @@ class RuleBook:
         members = history.aggregator_sets.get(view.opened.aggregator_set_version)
         if members is not None and agreeing < members.threshold:
             yield Difference(Topic.VOTE, f"{agreeing} of the {members.threshold} votes needed are for this result")
+        if members is not None and agreeing > members.threshold:
+            sentence = f"{agreeing} votes are for this result, and {members.threshold} had decided it"
+            yield Difference(Topic.VOTE, sentence)
         if not view.attestations or view.attestations[-1][1].tx_hash != at.tx_hash:
             yield Difference(Topic.VOTE, "the result does not stand in the transaction of the vote that decided it")
 
@@ -171,6 +172,32 @@ def _lineage_created(history: History, event: ev.LineageCreated) -> Iterator[str
         yield "the lineage was created after the suite was sealed"
     if event.commitment_scheme != COMMITMENT_SCHEME:
         yield f"the lineage names the commitment scheme {event.commitment_scheme}"
+
+
+def _key_announced(history: History, event: ev.RoundKeyAnnounced) -> Iterator[str]:
+    lineage = history.lineages.get(event.lineage_id)
+    if lineage is None:
+        yield "a key was announced for a lineage that there is not"
+    elif event.round <= lineage.last_round:
+        yield f"a key was announced for round {event.round} after its opening"
+    current = history.aggregator_set
+    if current is None or event.aggregator_id not in current.aggregator_ids:
+        yield f"a key was announced for round {event.round} by an aggregator outside of the set"
+
+
+def unspoken_outcome(history: History, view: RoundView) -> Iterator[Difference]:
+    """Whether the votes decided a round whose logs hold no result: the contract ends a round with the deciding vote.
+
+    Args:
+        history: The state after all events.
+        view: The round.
+    """
+    members = history.aggregator_sets.get(view.opened.aggregator_set_version)
+    if members is None or isinstance(view.outcome, ev.RoundFinalized | ev.RoundFailed):
+        return
+    votes = Counter(vote.result_digest for vote, _ in view.attestations)
+    if votes and max(votes.values()) >= members.threshold:
+        yield Difference(Topic.VOTE, "the votes decided the round, and its result is not there: logs are missing")
 
 
 def _opening_numbers(event: ev.RoundOpened, at: Position) -> Iterator[str]:

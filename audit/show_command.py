@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import typer
 
-from audit.connections import ChainOptions, all_events, connect_ledger
+from audit.connections import ChainOptions
 from audit.lineage import lineage_named
-from audit.names import read_names
+from audit.names import Names, read_names
 from audit.options import (
     RPCURL,
     CompareURL,
@@ -17,14 +19,18 @@ from audit.options import (
     ModelDigest,
     NamesFile,
     NameSlugs,
+    OlderDeployments,
+    OlderRPCURL,
     RoundNumber,
     SiteName,
 )
-from audit.telling import tell_consent_root, tell_model, tell_round, tell_site
+from audit.succession import open_succession
+from audit.succession_telling import tell_all, tell_first, tell_model_of_all
+from audit.telling import tell_consent_root, tell_round, tell_site
 from audit.trail import parse_lineage, parse_site
 from protocol.errors import ConfigError
 from protocol.history import History
-from protocol.identifiers import Digest, RoundId
+from protocol.identifiers import Digest, LineageId, RoundId
 
 
 def show_command(
@@ -39,6 +45,8 @@ def show_command(
     consent_root: ConsentRoot = None,
     names: NamesFile = None,
     name: NameSlugs = None,
+    predecessor_deployment: OlderDeployments = None,
+    predecessor_rpc: OlderRPCURL = None,
 ) -> None:
     """Explain one round (--round, --lineage), model (--model), site (--site) or consent root (--consent-root)."""
     asked = [word for word in (round_number, model, site, consent_root) if word is not None]
@@ -47,16 +55,23 @@ def show_command(
     labels = read_names(names, [*(name or ()), *(slug for slug in (site, lineage) if slug)])
     # Parsed before the chain is asked: a slip of the keyboard needs no network to be told.
     digest = Digest.from_hex(model or consent_root or str(Digest.zero()))
-    ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
-    history = History(all_events(ledger))
+    chain = ChainOptions(deployment, rpc, compare_rpc, finality)
+    succession = open_succession(chain, predecessor_deployment or (), predecessor_rpc)
     if model is not None:
-        sentences = tell_model(history, digest, labels)
+        sentences = tell_model_of_all(succession, digest, labels)
     elif consent_root is not None:
-        sentences = tell_consent_root(history, digest, labels)
+        sentences = tell_all(succession, lambda history: tell_consent_root(history, digest, labels))
     elif site is not None:
-        sentences = tell_site(history, parse_site(site), labels)
+        site_id = parse_site(site)
+        sentences = tell_all(succession, lambda history: tell_site(history, site_id, labels))
     else:
-        lineage_id = lineage_named(history, None if lineage is None else parse_lineage(lineage))
-        sentences = tell_round(history, RoundId(lineage_id, round_number or 0), labels)
+        lineage_id = None if lineage is None else parse_lineage(lineage)
+        sentences = tell_first(succession, lambda history: _round(history, lineage_id, round_number or 0, labels))
     for sentence in sentences:
         typer.echo(sentence)
+    for sentence in succession.sentences():
+        typer.echo(sentence, err=True)
+
+
+def _round(history: History, lineage_id: LineageId | None, number: int, labels: Names) -> Iterator[str]:
+    return tell_round(history, RoundId(lineage_named(history, lineage_id), number), labels)

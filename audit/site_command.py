@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ import typer
 from audit.connections import ChainOptions, all_events, connect_ledger
 from audit.names import read_names
 from audit.options import RPCURL, AsJSON, CompareURL, DeploymentFile, FinalityChoice, NamesFile, NameSlugs
-from audit.site_proof import check_site_proof
+from audit.site_proof import SiteFinding, check_site_proof
 from audit.small_files import read_small
+from protocol.canonical_json import JSONValue
 from protocol.errors import AuditError
 from protocol.sample_proof import parse_sample_proof
 from protocol.site_audit_key import parse_site_audit_key
@@ -37,8 +39,22 @@ def site_command(
     labels = read_names(names, [*(name or ()), *(document.site for document in key.key_documents)])
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
     finding = check_site_proof(shown_by_site, key, all_events(ledger), ledger.identity, labels)
+    tell_finding(finding, {}, as_json=as_json)
+
+
+def tell_finding(finding: SiteFinding, about: Mapping[str, JSONValue], *, as_json: bool) -> None:
+    """Prints what a site's proof shows.
+
+    Args:
+        finding: What was found.
+        about: What else an object of JSON says.
+        as_json: One object instead of sentences.
+
+    Raises:
+        AuditError: Something differs.
+    """
     if as_json:
-        value = {"shown": list(finding.shown), "different": list(finding.differences)}
+        value = {**about, "shown": list(finding.shown), "different": list(finding.differences)}
         typer.echo(json.dumps(value, ensure_ascii=False))
     else:
         for sentence in finding.shown:

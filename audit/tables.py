@@ -22,9 +22,14 @@ def output() -> Console:
 
 
 def trail_table(rows: Iterable[TrailRow]) -> Table:
-    """One row an event."""
+    """One row an event; those of older deployments under a heading that names the contract."""
     table = Table("time", "block", "round", "site", "kind", "what happened", "tx", box=None, pad_edge=False)
+    contract = None
     for row in rows:
+        if row.contract != contract:
+            contract = row.contract
+            heading = "this deployment" if contract is None else f"older deployment, contract {contract}"
+            table.add_row("", "", "", "", "", f"— {heading} —", "")
         position = row.located.position
         number = "" if row.round is None else str(row.round)
         tx = f"{str(position.tx_hash)[:10]}…"
@@ -39,12 +44,14 @@ def trail_line(row: TrailRow) -> str:
 
 def trail_csv(rows: Iterable[TrailRow]) -> Iterator[tuple[str, ...]]:
     """Header and rows for a spreadsheet; every cell is safe to open there."""
-    yield ("time", "block", "log", "kind", "site", "lineage", "round", "what happened", "tx", "block hash")
+    yield ("time", "block", "log", "kind", "site", "lineage", "round", "what happened", "tx", "block hash",
+           "older contract")  # fmt: skip
     for row in rows:
         position = row.located.position
         number = "" if row.round is None else str(row.round)
         cells = (row.when, str(position.block_number), str(position.log_index), row.kind, row.site or "",
-                 row.lineage or "", number, row.sentence, str(position.tx_hash), str(position.block_hash))  # fmt: skip
+                 row.lineage or "", number, row.sentence, str(position.tx_hash), str(position.block_hash),
+                 "" if row.contract is None else str(row.contract))  # fmt: skip
         yield tuple(_calm(cell) for cell in cells)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from audit.names import Names
 from audit.sentences import moment, sentence_of
 from protocol.canonical_json import JSONValue
-from protocol.identifiers import CID, LineageId, SiteId, lineage_id_of, site_id_of
+from protocol.identifiers import CID, AccountAddress, LineageId, SiteId, lineage_id_of, site_id_of
 from protocol.ledger_events import LedgerEvent, LocatedEvent
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -36,6 +36,8 @@ class TrailRow:
     """Label of the site that the event is about."""
     lineage: str | None
     round: int | None
+    contract: AccountAddress | None = None
+    """The older deployment whose event it is; None for the one that was asked about."""
 
     @property
     def when(self) -> str:
@@ -56,6 +58,7 @@ class TrailRow:
             "site": self.site,
             "lineage": self.lineage,
             "round": self.round,
+            "older_contract": None if self.contract is None else str(self.contract),
             "sentence": self.sentence,
             "event": {name: _json(getattr(event, name)) for name in event.__dataclass_fields__},
         }
@@ -79,8 +82,14 @@ def parse_site(text: str) -> SiteId:
     return SiteId.from_hex(text) if text.startswith("0x") else site_id_of(text)
 
 
-def trail(events: Iterable[LocatedEvent], names: Names) -> Iterator[TrailRow]:
-    """The rows of events, in their order."""
+def trail(events: Iterable[LocatedEvent], names: Names, contract: AccountAddress | None = None) -> Iterator[TrailRow]:
+    """The rows of events, in their order.
+
+    Args:
+        events: Of one deployment.
+        names: Labels.
+        contract: Said of each row when they are an older deployment's.
+    """
     for located in events:
         event = located.event
         site, lineage = getattr(event, "site_id", None), getattr(event, "lineage_id", None)
@@ -91,6 +100,7 @@ def trail(events: Iterable[LocatedEvent], names: Names) -> Iterator[TrailRow]:
             None if site is None else names.label(site),
             None if lineage is None else names.label(lineage),
             getattr(event, "round", None),
+            contract,
         )
 
 

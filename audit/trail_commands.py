@@ -6,8 +6,9 @@ import csv
 import json
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Annotated
@@ -36,12 +37,15 @@ from audit.options import (
     NamesFile,
     NameSlugs,
     Newest,
+    OlderDeployments,
+    OlderRPCURL,
     RoundNumber,
     Since,
     SiteName,
     TxOption,
     Until,
 )
+from audit.succession import Succession, open_succession
 from audit.tables import output, trail_csv, trail_line, trail_table
 from audit.trail import TrailRow, trail
 from gateways.data_folder import write_atomically
@@ -72,14 +76,19 @@ def trail_command(
     newest: Newest = None,
     names: NamesFile = None,
     name: NameSlugs = None,
+    predecessor_deployment: OlderDeployments = None,
+    predecessor_rpc: OlderRPCURL = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Show what happened, in chain order, in plain sentences."""
+    """Show what happened, in chain order, in plain sentences; also in the deployments that this one goes on from."""
     wanted = parse_search(site, lineage, round_number, kind, model, consent_root, tx, since, until, newest)
     labels = _labels(names, name, site, lineage)
-    with _filled(ChainOptions(deployment, rpc, compare_rpc, finality), index) as (engine, number, _ledger):
-        _expect_known(engine, number, wanted)
-        rows = trail(search(engine, number, wanted), labels)
+    succession = _succession(
+        ChainOptions(deployment, rpc, compare_rpc, finality), predecessor_deployment, predecessor_rpc
+    )
+    with _filled(succession, index) as (engine, numbers):
+        _expect_known(engine, numbers, wanted)
+        rows = _found(engine, numbers, succession, wanted, labels)
         if as_json:
             for row in rows:
                 typer.echo(_json_line(row))
@@ -105,15 +114,20 @@ def export_command(
     until: Until = None,
     names: NamesFile = None,
     name: NameSlugs = None,
+    predecessor_deployment: OlderDeployments = None,
+    predecessor_rpc: OlderRPCURL = None,
 ) -> None:
     """Write the trail to a file: CSV or JSON lines, by the file's ending."""
     if out.suffix not in {".csv", ".jsonl"}:
         raise ConfigError(f"{out.name} ends in neither .csv nor .jsonl", hint="the ending says how it is written")
     wanted = parse_search(site, lineage, round_number, kind, model, consent_root, tx, since, until, None)
     labels = _labels(names, name, site, lineage)
-    with _filled(ChainOptions(deployment, rpc, compare_rpc, finality), index) as (engine, number, _ledger):
-        _expect_known(engine, number, wanted)
-        rows = list(trail(search(engine, number, wanted), labels))
+    succession = _succession(
+        ChainOptions(deployment, rpc, compare_rpc, finality), predecessor_deployment, predecessor_rpc
+    )
+    with _filled(succession, index) as (engine, numbers):
+        _expect_known(engine, numbers, wanted)
+        rows = _found(engine, numbers, succession, wanted, labels)
     if out.suffix == ".csv":
         stream = StringIO(newline="")
         csv.writer(stream).writerows(trail_csv(rows))
@@ -141,7 +155,8 @@ def watch_command(
     """Show what happens from now on, until Ctrl-C."""
     wanted = parse_search(site, lineage, None, kind, None, None, None, None, None, None)
     labels = _labels(names, name, site, lineage)
-    with _filled(ChainOptions(deployment, rpc, compare_rpc, finality), index) as (engine, number, ledger):
+    ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
+    with _filled_with([ledger], index) as (engine, (number,)):
         shown = deque(search(engine, number, wanted), maxlen=_REMEMBERED)
         while True:
             time.sleep(poll_seconds)
@@ -169,27 +184,61 @@ def _news(
         yield located
 
 
+def _succession(chain: ChainOptions, older: list[Path] | None, older_rpc: str | None) -> Succession:
+    """The deployment and those before it; the links between them are said."""
+    succession = open_succession(chain, older or (), older_rpc)
+    for sentence in succession.sentences():
+        typer.echo(sentence, err=True)
+    return succession
+
+
 @contextmanager
-def _filled(chain: ChainOptions, index: str | None) -> Iterator[tuple[Engine, int, Ledger]]:
+def _filled(succession: Succession, index: str | None) -> Iterator[tuple[Engine, tuple[int, ...]]]:
+    """As ``_filled_with``, for the ledgers of a succession."""
+    with _filled_with([chapter.ledger for chapter in succession.chapters], index) as filled:
+        yield filled
+
+
+@contextmanager
+def _filled_with(ledgers: Sequence[Ledger], index: str | None) -> Iterator[tuple[Engine, tuple[int, ...]]]:
     """An index in step with the chain: the one that was named, or one in memory that ends with the command."""
-    ledger = connect_ledger(chain)
     engine = open_database(_IN_MEMORY if index is None else index)
     try:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("blocks", total=None)
-            number = fill(engine, ledger, lambda block, head: progress.update(task, completed=block, total=head))
-        yield engine, number, ledger
+
+            def show(block: int, head: int) -> None:
+                progress.update(task, completed=block, total=head)
+
+            numbers = tuple(fill(engine, ledger, show) for ledger in ledgers)
+        yield engine, numbers
     finally:
         engine.dispose()
 
 
-def _expect_known(engine: Engine, number: int, wanted: Search) -> None:
+def _found(
+    engine: Engine, numbers: Sequence[int], succession: Succession, wanted: Search, labels: Names
+) -> list[TrailRow]:
+    """What is wanted of all deployments, the oldest first; the newest events of all when only some are wanted."""
+    parts: list[list[TrailRow]] = []
+    left = wanted.newest
+    for number, chapter in zip(numbers, succession.chapters, strict=True):
+        if left == 0:
+            break
+        contract = None if chapter is succession.newest else chapter.deployment.contract_address
+        rows = list(trail(search(engine, number, replace(wanted, newest=left)), labels, contract))
+        left = None if left is None else left - len(rows)
+        parts.append(rows)
+    return [row for rows in reversed(parts) for row in rows]
+
+
+def _expect_known(engine: Engine, numbers: Sequence[int], wanted: Search) -> None:
     """A name with a slip in it must not read as "nothing happened"."""
     for what, alone in (
         ("site", Search(site_id=wanted.site_id, newest=1)),
         ("lineage", Search(lineage_id=wanted.lineage_id, newest=1)),
     ):
-        if alone != Search(newest=1) and not list(search(engine, number, alone)):
+        if alone != Search(newest=1) and not any(list(search(engine, number, alone)) for number in numbers):
             raise ConfigError(f"the chain knows no such {what}", hint="check the spelling of the slug")
 
 

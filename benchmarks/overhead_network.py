@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +116,21 @@ def tensors(parameters: int, seed: int) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def network(folder: Path, parameters: int, rounds: int, pace: Pace) -> Iterator[RunningNetwork]:
-    """Chain, five Kubo cores, contract, four echo sites and the aggregator's daemon; round 1 starts by itself."""
+def network(
+    folder: Path, parameters: int, rounds: int, pace: Pace, *, site: Callable[..., None] | None = None,
+    fedrx: Sequence[str] = ("fedrx",), genesis: Mapping[str, np.ndarray] | None = None,
+) -> Iterator[RunningNetwork]:  # fmt: skip
+    """Chain, five Kubo cores, contract, four sites and the aggregator's daemon; round 1 starts by itself.
+
+    Args:
+        folder: Takes everything.
+        parameters: Values of the model.
+        rounds: The lineage's last round.
+        pace: What the daemons wait for.
+        site: A site's process, with the arguments of ``echo_site``; that one when None.
+        fedrx: The module, and its first arguments, that the aggregator's daemon is started with.
+        genesis: Round 0; random values when None.
+    """
     with ExitStack() as stack:
         chain = stack.enter_context(LocalChain("hardhat"))
         faucet, governor = unlocked_accounts(chain.url)[:2]
@@ -129,16 +142,16 @@ def network(folder: Path, parameters: int, rounds: int, pace: Pace) -> Iterator[
         sites: list[multiprocessing.Process] = []
         for number, kubo in enumerate(kubos):
             key, slug = secrets.token_bytes(32), f"site-{number}"
-            site = Web3Ledger.connect(chain.url, deployment, signer_key=key)
-            chain.rpc("hardhat_setBalance", str(site.account), hex(10**21))
-            ledger.send(calls.AdmitSite(site_id_of(slug), site.account, digest_of("benchmark-key", slug.encode())))
+            account = Web3Ledger.connect(chain.url, deployment, signer_key=key).account
+            chain.rpc("hardhat_setBalance", str(account), hex(10**21))
+            ledger.send(calls.AdmitSite(site_id_of(slug), account, digest_of("benchmark-key", slug.encode())))
             # Handed over as arguments of a forked process: the key is never on a command line or a disk.
             arguments = (slug, key, folder, chain.url, kubo.rpc_url, parameters, rounds, pace.site_poll)
-            process = multiprocessing.get_context("fork").Process(target=echo_site, args=arguments, daemon=True)
+            process = multiprocessing.get_context("fork").Process(target=site or echo_site, args=arguments, daemon=True)
             process.start()
             sites.append(process)
             stack.callback(process.terminate)
-        found_lineage(ledger, KuboBlockStore(kubos[0].rpc_url), folder, parameters)
+        found_lineage(ledger, KuboBlockStore(kubos[0].rpc_url), folder, genesis or tensors(parameters, 99))
         settings = admit_aggregator(ledger, chain, folder)
         peers = json.dumps([address for kubo in kubos for address in kubo.peer_addresses])
         text = _SETTINGS.format(
@@ -153,15 +166,15 @@ def network(folder: Path, parameters: int, rounds: int, pace: Pace) -> Iterator[
             chain.rpc("evm_setAutomine", False)
             chain.rpc("evm_setIntervalMining", 1000 * pace.block_seconds)
         with (folder / "log").open("wb") as log:
-            command = [sys.executable, "-m", "fedrx", "aggregator", "run", "--config", str(settings)]
+            command = [sys.executable, "-m", *fedrx, "aggregator", "run", "--config", str(settings)]
             daemon = subprocess.Popen(command, stdout=log, stderr=log)
         stack.callback(lambda: (daemon.terminate(), daemon.wait()))
         yield RunningNetwork(folder, daemon, sites, follower)
 
 
-def found_lineage(ledger: Web3Ledger, store: KuboBlockStore, folder: Path, parameters: int) -> None:
+def found_lineage(ledger: Web3Ledger, store: KuboBlockStore, folder: Path, genesis: Mapping[str, np.ndarray]) -> None:
     """Round 0 and the auditor's key."""
-    model, public = encode_parameters(tensors(parameters, 99)), RecipientPrivateKey.generate().public_key()
+    model, public = encode_parameters(genesis), RecipientPrivateKey.generate().public_key()
     (folder / "genesis").write_bytes(model)
     (folder / "auditor.pub").write_bytes(public)
     cid, digest = store.add(folder / "genesis"), parameters_digest(model)

@@ -31,7 +31,7 @@ _MAX_MESSAGE_CHARACTERS = 2_000
 _ROOMS = {
     "node": ("node.commands", "A site's node: data, consent, training, reading."),
     "aggregator": ("aggregator.commands", "The aggregator: opens rounds, verifies updates, attests global models."),
-    "audit": ("audit.commands", "Replay, trail, availability, proofs of samples: nobody has to be believed."),
+    "audit": ("fedrx.audit_commands", "Replay, trail, availability, proofs of samples: nobody has to be believed."),
     "governor": ("fedrx.governor_commands", "The consortium's governor: keys, aggregators, auditor, sites."),
 }
 _GOVERNOR_ROOM = "fedrx.governor_commands"

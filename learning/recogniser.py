@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from learning.lexicon_index import LexiconEntry, LexiconIndex
 
 _TAIL_BATCH = 32
-_NONE_OF_THESE = -2.5
-"""Score, in nats per symbol, of "the word is not in the lexicon": a worse candidate is rather not believed."""
-_TEMPERATURE = 0.4
-"""Nats per symbol. Both chosen on a validation split, with and without the true name: benchmarks/recogniser.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +125,31 @@ class Recogniser:
         self, log_probs: npt.NDArray[np.float32], names: LexiconIndex, *, shortlist: int = 50, threshold: float = 0.0
     ) -> Reading:
         """``read`` for one crop whose frames are known, as ``frame_log_probs`` gives them."""
-        alphabet = self._backbone.alphabet
-        text = alphabet.decode_greedy(log_probs.argmax(axis=1))
-        scores = _scores_by_name(log_probs, names.nearest(text, shortlist), alphabet)
-        candidates = _probabilities(scores)
+        scores = self.name_scores(log_probs, names, shortlist=shortlist)
+        candidates = self._backbone.calibration.probabilities(scores)
         confidence = candidates[0][1] if candidates else 0.0
-        return Reading(text, candidates, confidence, abstained=not candidates or confidence < threshold)
+        return Reading(
+            self._text(log_probs), candidates, confidence, abstained=not candidates or confidence < threshold
+        )
+
+    def name_scores(
+        self, log_probs: npt.NDArray[np.float32], names: LexiconIndex, *, shortlist: int = 50
+    ) -> dict[str, float]:
+        """What ``read_frames`` makes probabilities of: ln p of each name's best spelling, by its length.
+
+        Args:
+            log_probs: float32 [frames, symbols] of one crop, as ``frame_log_probs`` gives them.
+            names: What the crop may say.
+            shortlist: Most surface forms that are scored, those nearest to the greedy string.
+
+        Returns:
+            Nats a symbol by canonical name, in the order of the shortlist; names that need more frames than there are
+            are left out.
+        """
+        return _scores_by_name(log_probs, names.nearest(self._text(log_probs), shortlist), self._backbone.alphabet)
+
+    def _text(self, log_probs: npt.NDArray[np.float32]) -> str:
+        return self._backbone.alphabet.decode_greedy(log_probs.argmax(axis=1))
 
 
 def _scores_by_name(
@@ -155,12 +170,3 @@ def _scores_by_name(
         for owner, score in zip(owners, found.tolist(), strict=True):
             scores[owner] = max(score, scores.get(owner, -math.inf))
     return {name: score for name, score in scores.items() if score > -math.inf}
-
-
-def _probabilities(scores: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-    """Softmax over the names and "none of these"; equal scores are ordered by name."""
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    top = max([_NONE_OF_THESE, *scores.values()])
-    weights = [math.exp((score - top) / _TEMPERATURE) for _, score in ranked]
-    total = sum(weights) + math.exp((_NONE_OF_THESE - top) / _TEMPERATURE)
-    return tuple((name, weight / total) for (name, _), weight in zip(ranked, weights, strict=True))

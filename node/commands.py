@@ -17,6 +17,8 @@ from rich.table import Table
 from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
 from gateways.key_ring import read_new_passphrase
+from node.checkpoints.commands import checkpoints_command
+from node.checkpoints.rewrites import noted_rewrite
 from node.command_options import DEFAULT_CONFIG, AsJSON, Config, out, print_json, talk
 from node.data import commands as data_commands
 from node.data.read_command import read_command
@@ -44,6 +46,7 @@ model_app = typer.Typer(no_args_is_help=True, help="The global models that this 
 app.add_typer(model_app, name="model")
 data_commands.add_to(app)
 app.command("read")(read_command)
+app.command("checkpoints")(checkpoints_command)
 key_commands.add_to(app)
 
 
@@ -104,12 +107,14 @@ def status(config: Config = DEFAULT_CONFIG, *, as_json: AsJSON = False) -> None:
             account=own_account(site.folder, history.sites.get(site.site_id)),
         )
         paused = bool(site.journal.get("paused"))
+        rewrite = noted_rewrite(site.journal)
     if as_json:
-        print_json({**asdict(found), "paused": paused})
+        print_json({**asdict(found), "paused": paused, "rewrite": rewrite})
         return
     lines = [f"site        {site.settings.site}: {found.membership}", f"consent     {found.consent}"]
     lines += [f"model       {model}" for model in found.model]
     lines += ["rounds      paused: fedrx node pause --off takes part again"] if paused else []
+    lines += [f"stopped     {rewrite}: see fedrx node checkpoints"] if rewrite else []
     for line in lines:
         out.print(line, soft_wrap=True, markup=False, highlight=False)
     table = Table("lineage", "round", "state", "this site's update", box=None)

@@ -12,6 +12,7 @@ from gateways.daemon_block_store import daemon_block_store
 from gateways.outbox import Outbox
 from gateways.repeating import repeat
 from gateways.stopping import stoppable
+from node.checkpoints.keeper import CheckpointKeeper
 from node.command_options import FEATURES, originals_of, quarantine_of
 from node.consent.publication import ConsentPublisher
 from node.data.sweeping import sweep
@@ -51,7 +52,8 @@ def run(site: Site, progress: ShowProgress) -> None:
         progress: Called while training.
 
     Raises:
-        WrongChainError: The endpoint serves another chain than the deployment file names.
+        WrongChainError: The endpoint serves another chain than the deployment file names, or one that was rewritten
+            below a block that the site signed.
         FederationError: A failure that waiting does not mend.
     """
     settings = site.settings
@@ -62,7 +64,8 @@ def run(site: Site, progress: ShowProgress) -> None:
             loop = AccountSwitch(
                 site, follower, lambda: NodeLoop(assemble(site, site.ledger, block_store), follower, progress)
             )
-            step = watching(site, sweeping(site, loop.step))
+            keeper = CheckpointKeeper(site, follower, loop.step)
+            step = watching(site, sweeping(site, keeper.step))
             logger.info("node.ready", site=settings.site, lineages=list(settings.lineages))
             repeat(
                 step,

@@ -41,8 +41,8 @@ class ReadingSettings(Settings):
     """CSV of medicines; the shipped lexicon when unset."""
     day_first: bool = True
     """Whether 05/04/2025 on a page is the fifth of April."""
-    abstain_below: float = Field(default=0.5, ge=0, le=1)
-    """A reading with less confidence names no medicine."""
+    abstain_below: float | None = Field(default=None, ge=0, le=1)
+    """A reading with less confidence names no medicine; unset, the model's backbone says (``learning.published``)."""
     keep_originals: bool = False
     """Whether imported files stay (encrypted) after their words were reviewed."""
 

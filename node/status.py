@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from node.consent.lost_withdrawals import OLDER, WHAT_TO_DO, lost_noted
 from node.rounds.records import RoundRecord, Stage, record_of
-from node.rounds.training_note import TrainingNote, training_note
+from node.rounds.training_note import FeaturesNote, TrainingNote, training_note
 from protocol import ledger_events as ev
 from protocol.history import ConsentView, History, LineageView, RoundView
 from protocol.identifiers import AccountAddress, LineageId, SiteId
@@ -31,7 +31,7 @@ class RoundLine:
     state: str
     sentence: str
     """Why, and what to do."""
-    training: TrainingNote | None = None
+    training: TrainingNote | FeaturesNote | None = None
     """While this site trains for it."""
     own_score: Score | None = None
     """This site's update alone on its held-out words; None before it trained, or without such words."""

@@ -72,7 +72,7 @@ def _first_missing(engine: Engine, number: int, ledger: Ledger) -> int:
 
 def _add_page(engine: Engine, number: int, ledger: Ledger, start: int, end: int) -> None:
     before = ledger.block_hash(end)
-    rows = [_row(number, located) for located in ledger.events(start, end)]
+    rows = [row_of(number, located) for located in ledger.events(start, end)]
     # The same hash before and after: all that was read in between belongs to one chain.
     if before is None or ledger.block_hash(end) != before:
         raise LedgerUnavailableError("the chain reorganised while it was read", hint="run the command again")
@@ -97,7 +97,8 @@ def _forget_old_pages(connection: Connection, number: int) -> None:
         connection.execute(delete(PageRow).where(PageRow.deployment == number, PageRow.last_block < oldest))
 
 
-def _row(number: int, located: ev.LocatedEvent) -> dict[str, Any]:
+def row_of(number: int, located: ev.LocatedEvent) -> dict[str, Any]:
+    """An event as the index keeps it: by the names of its columns."""
     position, event = located.position, located.event
     return {
         "deployment": number,

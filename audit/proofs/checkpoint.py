@@ -1,57 +1,76 @@
-"""A checkpoint: the block that a reader trusts, as text that people can compare, keep and sign.
-
-The body has the shape of a transparency log's note (C2SP tlog-checkpoint): an origin, a number, a hash, one a line. The
-origin names chain and contract, so a checkpoint of one network is none of another.
-"""
+"""Checkpoints at an auditor (docs/spec/checkpoint.md): of the chain as it is now, or in files that others hand over."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from dataclasses import dataclass
+from pathlib import Path
 
-from protocol.errors import MalformedError
-from protocol.identifiers import AccountAddress, BlockHash
+from audit.small_files import read_small
+from protocol.checkpoint import Checkpoint, encode_checkpoint, parse_checkpoint
+from protocol.cosigning import CosignedCheckpoint, parse_cosigned, parse_cosigned_list
+from protocol.errors import LedgerUnavailableError, MalformedError
+from protocol.ports import Ledger
+from protocol.signed_note import MAX_NOTE_BYTES
 
-MAX_CHECKPOINT_BYTES = 64 << 10
-_ORIGIN = re.compile(r"fedrx/(0|[1-9][0-9]{0,15})/(0x[0-9a-f]{40})")
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+__all__ = [
+    "MAX_CHECKPOINT_BYTES",
+    "Checkpoint",
+    "checkpoint_at",
+    "encode_checkpoint",
+    "parse_checkpoint",
+    "read_checkpoint",
+    "read_cosigned",
+    "read_cosigned_list",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A block of a deployment's chain."""
-
-    chain_id: int
-    contract_address: AccountAddress
-    number: int
-    block_hash: BlockHash
-
-    @property
-    def origin(self) -> str:
-        """Which chain and contract."""
-        return f"fedrx/{self.chain_id}/{str(self.contract_address).lower()}"
+MAX_CHECKPOINT_BYTES = MAX_NOTE_BYTES
+_MAX_LIST_BYTES = 16 << 20
+"""Tens of thousands of a site's checkpoints."""
 
 
-def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """The note's body."""
-    digest = base64.b64encode(checkpoint.block_hash).decode("ascii")
-    return f"{checkpoint.origin}\n{checkpoint.number}\n{digest}\n".encode("ascii")
-
-
-def parse_checkpoint(data: bytes) -> Checkpoint:
-    """Reads a checkpoint; lines after the body's three are other parties' and are left alone.
+def checkpoint_at(ledger: Ledger, block: int | None) -> Checkpoint:
+    """A block of the chain, the newest final one when None.
 
     Raises:
-        MalformedError: Not one.
+        LedgerUnavailableError: No answer, or no such block yet.
+    """
+    number = ledger.head().number if block is None else block
+    block_hash = ledger.block_hash(number)
+    if block_hash is None:
+        raise LedgerUnavailableError(f"the chain has no block {number} yet", hint="name an earlier one")
+    return Checkpoint(ledger.identity.chain_id, ledger.identity.contract_address, number, block_hash)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The block of a file, whoever signed it.
+
+    Raises:
+        ConfigError: It cannot be read, or is too long.
+        MalformedError: Not a checkpoint.
+    """
+    return parse_checkpoint(read_small(path, MAX_CHECKPOINT_BYTES))
+
+
+def read_cosigned(path: Path) -> CosignedCheckpoint:
+    """The one signed checkpoint of a file.
+
+    Raises:
+        ConfigError: It cannot be read, or is too long.
+        MalformedError: Not a signed checkpoint; names the file.
     """
     try:
-        origin, number, digest, *_ = data.decode("utf-8").split("\n")
-        named = _ORIGIN.fullmatch(origin)
-        block_hash = base64.b64decode(digest, validate=True)
-    except (UnicodeDecodeError, ValueError, binascii.Error) as error:
-        raise MalformedError("not a checkpoint", hint="its lines are: origin, block number, block hash") from error
-    if named is None or not _NUMBER.fullmatch(number):
-        raise MalformedError("not a checkpoint", hint="its lines are: origin, block number, block hash")
-    return Checkpoint(int(named[1]), AccountAddress.from_hex(named[2]), int(number), BlockHash(block_hash))
+        return parse_cosigned(read_small(path, MAX_CHECKPOINT_BYTES))
+    except MalformedError as error:
+        raise MalformedError(f"{path}: {error.what}", hint=error.hint) from error
+
+
+def read_cosigned_list(path: Path) -> tuple[CosignedCheckpoint, ...]:
+    """The signed checkpoints of a file, such as a site exports.
+
+    Raises:
+        ConfigError: It cannot be read, or is too long.
+        MalformedError: One of them is none; names the file.
+    """
+    try:
+        return parse_cosigned_list(read_small(path, _MAX_LIST_BYTES))
+    except MalformedError as error:
+        raise MalformedError(f"{path}: {error.what}", hint=error.hint) from error

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from audit.lineage import find_model, publications
 from protocol import ledger_events as ev
 from protocol.errors import ConfigError
-from protocol.history import History, RoundView
+from protocol.history import History, Registration, RoundView
 from protocol.identifiers import Digest, RoundId, SiteId
 from protocol.ledger_events import LocatedEvent
+from protocol.sample_proof import SampleProof
 
 
 def of_update(history: History, round_id: RoundId, site_id: SiteId) -> tuple[LocatedEvent, ...]:
@@ -16,11 +19,7 @@ def of_update(history: History, round_id: RoundId, site_id: SiteId) -> tuple[Loc
     Raises:
         ConfigError: It did not.
     """
-    mine = _round(history, round_id).registration_of(site_id)
-    if mine is None:
-        raise ConfigError(
-            f"site {site_id} registered nothing in round {round_id.number}", hint="fedrx audit show --round"
-        )
+    mine = _registration(history, round_id, site_id)
     return (LocatedEvent(mine.position, mine.event),)
 
 
@@ -63,6 +62,46 @@ def of_consent_root(history: History, root: Digest) -> tuple[LocatedEvent, ...]:
     if not found:
         raise ConfigError(f"no consent root {root} is on the chain", hint="give it whole, as trail --json shows it")
     return tuple(found)
+
+
+def of_sample(events: Sequence[LocatedEvent], proof: SampleProof) -> tuple[LocatedEvent, ...]:
+    """What a site's sample proof is checked against (``audit.site_proof``), in chain order.
+
+    The lineage, the round's opening and all its registrations; the site's admission and rotations, which name its key
+    documents; the consent root that the update names, and all of the site's withdrawals.
+
+    Args:
+        events: All event logs.
+        proof: The site's.
+
+    Raises:
+        ConfigError: The site registered nothing in the proof's round.
+    """
+    named = _registration(History(events), proof.round_id, proof.site_id).event.consent_version
+    return tuple(located for located in events if _bears_on(located.event, proof, named))
+
+
+def _bears_on(event: ev.LedgerEvent, proof: SampleProof, consent_version: int) -> bool:
+    match event:
+        case ev.LineageCreated():
+            return event.lineage_id == proof.round_id.lineage_id
+        case ev.RoundOpened() | ev.UpdateRegistered():
+            return ev.round_id_of(event) == proof.round_id
+        case ev.SiteAdmitted() | ev.SiteAccountRotated() | ev.ConsentWithdrawn():
+            return event.site_id == proof.site_id
+        case ev.ConsentRootPublished():
+            return (event.site_id, event.version) == (proof.site_id, consent_version)
+        case _:
+            return False
+
+
+def _registration(history: History, round_id: RoundId, site_id: SiteId) -> Registration:
+    mine = _round(history, round_id).registration_of(site_id)
+    if mine is None:
+        raise ConfigError(
+            f"site {site_id} registered nothing in round {round_id.number}", hint="fedrx audit show --round"
+        )
+    return mine
 
 
 def _round(history: History, round_id: RoundId) -> RoundView:

@@ -10,6 +10,7 @@ from audit.findings import ReplayFinding
 from audit.lineage import contributions, generations
 from audit.names import Names
 from audit.report import replay_lines
+from audit.round_range import ALL_ROUNDS, OPEN_END
 from audit.sentences import moment, sentence_of, why_of
 from protocol import ledger_events as ev
 from protocol.history import History, RoundView
@@ -70,23 +71,22 @@ class Report:
 class Scope:
     """Which rounds are reported."""
 
-    first: int = 0
-    last: int | None = None
-    """None: to the newest."""
+    rounds: range = ALL_ROUNDS
+    """It may reach beyond the newest."""
     lineage_id: LineageId | None = None
     """None: all lineages."""
 
     def takes(self, view: RoundView) -> bool:
         """Whether a round is one of them."""
-        number = view.opened.round
-        within = self.first <= number and (self.last is None or number <= self.last)
-        return within and self.lineage_id in {None, view.opened.lineage_id}
+        return view.opened.round in self.rounds and self.lineage_id in {None, view.opened.lineage_id}
 
     @property
     def text(self) -> str:
         """In words."""
-        end = "the newest" if self.last is None else self.last
-        return "all" if (self.first, self.last) == (0, None) else f"{self.first} to {end}"
+        if self.rounds == ALL_ROUNDS:
+            return "all"
+        end = "the newest" if self.rounds.stop == OPEN_END else self.rounds[-1]
+        return f"{self.rounds.start} to {end}"
 
 
 @dataclass(frozen=True, slots=True)

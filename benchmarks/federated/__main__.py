@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from functools import cache
 from itertools import product
 from pathlib import Path
 
-from benchmarks.federated import data, plots, table
+import numpy as np
+
+from benchmarks.federated import agreement, calibration_table, data, plots, table
+from benchmarks.federated.calibrate import first_half
+from benchmarks.federated.calibration_table import ReadRow
 from benchmarks.federated.features import fill, open_cache
 from benchmarks.federated.joined import joined_scores
+from benchmarks.federated.kept_scores import kept_scores
 from benchmarks.federated.rows import Row, all_rows, tuned
 from benchmarks.federated.runs import Bench, models_of, place_of, rounds_of, run, steady_device
 from benchmarks.federated.scoring import other_names, reader_of, score, set_exam
@@ -25,7 +30,9 @@ UNTRAINED_SEED = 1
 CHOSEN_ON = "Validation"
 """The split on which settings are chosen; the training split holds no copy of it."""
 OTHERS = 5000
-BEGIN, END = "<!-- federated: written by benchmarks.federated table -->", "<!-- end of federated -->"
+TABLES, CALIBRATION, AGREEMENT = "federated", "calibration", "agreement"
+"""Parts of the report, each written by one command between its markers."""
+_WRITERS = {TABLES: "table", CALIBRATION: "calibrate", AGREEMENT: "agreement"}
 
 
 class Desk:
@@ -33,10 +40,10 @@ class Desk:
 
     def __init__(self, arguments: argparse.Namespace, *, keep_judged_whole: bool = True) -> None:
         self._arguments = arguments
-        self._words = data.load(
+        self.words = data.load(
             arguments.words, arguments.split, keep_judged_whole=keep_judged_whole, limit=arguments.limit
         )
-        words = self._words
+        words = self.words
         print(
             f"{len(words.training)} words train, {len(words.judged)} judge, {words.left_out} copies left out; "
             f"of those that judge {words.apart.count(False)} are near copies"
@@ -44,7 +51,7 @@ class Desk:
         self.bench = cache(self._open)
 
     def _open(self, backbone_name: str, scope: str) -> Bench:
-        words, backbone = self._words, make_backbone(backbone_name, scope)
+        words, backbone = self.words, make_backbone(backbone_name, scope)
         features = open_cache(self._arguments.features, backbone)
         others = other_names(self._arguments.lexicon, words.names, OTHERS, backbone)
         exam = set_exam(features, words, others)
@@ -104,14 +111,75 @@ def command_joined(arguments: argparse.Namespace) -> None:
         print(f"seed {seed}: {found}", flush=True)
 
 
+def command_calibrate(arguments: argparse.Namespace) -> None:
+    desk = Desk(arguments, keep_judged_whole=arguments.split == CHOSEN_ON)
+    rows = {name: _read_row(desk, arguments, name) for name in arguments.rows}
+    text = calibration_table.markdown(rows, arguments.split, _chosen_words(desk, arguments.split))
+    _publish(text, CALIBRATION, arguments.report)
+
+
+def command_agreement(arguments: argparse.Namespace) -> None:
+    desk = Desk(arguments, keep_judged_whole=arguments.split == CHOSEN_ON)
+    pairs = {pair: _read_pair(desk, arguments, pair) for pair in arguments.pairs}
+    _publish(
+        agreement.markdown(pairs, arguments.split, ~_chosen_words(desk, arguments.split)), AGREEMENT, arguments.report
+    )
+    labels = [sample.label for sample in desk.words.judged]
+    for pair, readers in pairs.items():
+        print(f"{pair}, both against the label:", *agreement.contradicted(readers, labels, desk.words.names), sep="\n")
+
+
 def command_table(arguments: argparse.Namespace) -> None:
-    text = table.markdown(arguments.results, arguments.split)
-    print(text)
+    _publish(table.markdown(arguments.results, arguments.split), TABLES, arguments.report)
     if arguments.report:
-        before, rest = arguments.report.read_text(encoding="utf-8").split(BEGIN)
-        _, after = rest.split(END)
-        arguments.report.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
         plots.draw(arguments.results, arguments.report.parent)
+
+
+def markers(part: str) -> tuple[str, str]:
+    """What stands before and behind a written part of the report."""
+    return f"<!-- {part}: written by benchmarks.federated {_WRITERS[part]} -->", f"<!-- end of {part} -->"
+
+
+def _publish(text: str, part: str, report: Path | None) -> None:
+    """Shows tables, and replaces those that the report has of them."""
+    print(text)
+    if report is not None:
+        begin, end = markers(part)
+        before, rest = report.read_text(encoding="utf-8").split(begin)
+        _, after = rest.split(end)
+        report.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def _chosen_words(desk: Desk, split: str) -> np.ndarray:
+    """bool [words]: those on which calibrations are chosen."""
+    return first_half(desk.words.judged) & (split == CHOSEN_ON)
+
+
+def _read_row(desk: Desk, arguments: argparse.Namespace, name: str, seeds: Sequence[int] | None = None) -> ReadRow:
+    """Reads the words with a row's models: all seeds that ran to their end, or those that are named."""
+    runs = table.finished(arguments.results).get(name, {})
+    chosen = [seed for seed in (arguments.seeds if seeds is None else seeds) if seed in runs]
+    if not chosen:
+        raise SystemExit(f"{name} did not run to its end yet with any of the seeds")
+    found = []
+    for seed in chosen:
+        last = runs[seed][-1]
+        bench = desk.bench(last["row"]["backbone"], last["row"]["scope"])
+        (model,) = models_of(DataFolder(place_of(arguments.results, name, seed)), last).values()
+        reader = reader_of(bench.backbone, model.path)
+        found.append(kept_scores(arguments.results / "scores", model.digest, reader, bench.exam))
+        print(f"{name}, seed {seed}: read", flush=True)
+    sizes = {"own": len(bench.exam.names), "many": len(bench.exam.many_names)}
+    names = {lexicon: sizes[lexicon] for lexicon in found[0]}
+    return ReadRow(bench.backbone.name, bench.backbone.calibration, tuple(found), names)
+
+
+def _read_pair(desk: Desk, arguments: argparse.Namespace, pair: str) -> list[ReadRow]:
+    """Two readers with the seeds with which both ran to their end."""
+    runs = table.finished(arguments.results)
+    names = pair.split("+")
+    seeds = [seed for seed in arguments.seeds if all(seed in runs.get(name, {}) for name in names)]
+    return [_read_row(desk, arguments, name, seeds) for name in names]
 
 
 def _readers(desk: Desk, arguments: argparse.Namespace, seed: int) -> Iterator[tuple[Recogniser, object]]:
@@ -157,8 +225,15 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--first", default="ppocr-neck")
     one.add_argument("--second", default="easyocr-last-conv")
     one.set_defaults(command=command_joined)
-    one = commands.add_parser("table", parents=[shared])
-    one.add_argument("--report", type=Path, help="replace the tables in this file, and draw the plots beside it")
+    report = argparse.ArgumentParser(add_help=False)
+    report.add_argument("--report", type=Path, help="replace this command's tables in this file")
+    one = commands.add_parser("calibrate", parents=[shared, words, seeds, report])
+    one.add_argument("--rows", nargs="+", default=["ppocr-head", "ppocr-neck", "easyocr-last-conv"])
+    one.set_defaults(command=command_calibrate)
+    one = commands.add_parser("agreement", parents=[shared, words, seeds, report])
+    one.add_argument("--pairs", nargs="+", default=["ppocr-neck+easyocr-last-conv", "ppocr-head+easyocr-last-conv"])
+    one.set_defaults(command=command_agreement)
+    one = commands.add_parser("table", parents=[shared, report], help="with --report the plots are drawn beside it")
     one.set_defaults(command=command_table)
     one = commands.add_parser("features", parents=[words])
     one.add_argument("--split", default=CHOSEN_ON)

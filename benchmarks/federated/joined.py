@@ -1,8 +1,8 @@
 """Two readers that check each other: the sum of their log-probabilities over the union of their candidates.
 
-A reader's probabilities are those of ``Recogniser.read``: CTC scores per symbol, with the temperature that was chosen
-for them, so two backbones' scores have one unit. The second reader's share in the sum is tried from 0 to 1; which one
-is reported was chosen on the Validation split.
+A reader's probabilities are those of ``Recogniser.read``: CTC scores per symbol, made comparable by each backbone's own
+calibration. The second reader's share in the sum is tried from 0 to 1; which one is reported was chosen on the
+Validation split.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ class Reader:
     rounds: int
     """By which its bar is to be met."""
     learning_rate: str
+    alone_rate: str
+    """Of one who trains without others, and whose steps no mean shrinks."""
     bar: float
     """Accuracy among 78 names on a held-out split."""
 
@@ -44,9 +46,9 @@ class Row:
 
 
 READERS = {
-    "ppocr-head": Reader("pp-ocr-v6", "head", 2, "0.005", 0.96),
-    "ppocr-neck": Reader("pp-ocr-v6", "neck", 8, "0.001", 0.97),
-    "easyocr-last-conv": Reader("english-g2", "last-conv", 12, "0.002", 0.94),
+    "ppocr-head": Reader("pp-ocr-v6", "head", 2, "0.005", "0.005", 0.96),
+    "ppocr-neck": Reader("pp-ocr-v6", "neck", 8, "0.001", "0.001", 0.97),
+    "easyocr-last-conv": Reader("english-g2", "last-conv", 12, "0.004", "0.002", 0.94),
 }
 _VARIANTS: dict[str, dict[str, object]] = {
     "": {},
@@ -67,7 +69,8 @@ def all_rows() -> dict[str, Row]:
     for reader, of in READERS.items():
         plain = Row(reader, reader, of.backbone, of.scope, of.rounds, of.learning_rate)
         for suffix, changes in _VARIANTS.items():
-            rows[reader + suffix] = replace(plain, name=reader + suffix, **changes)
+            rate = of.alone_rate if changes.get("mode") == "alone" else of.learning_rate
+            rows[reader + suffix] = replace(plain, name=reader + suffix, learning_rate=rate, **changes)
     return rows
 
 

@@ -109,7 +109,8 @@ def _described(row: dict[str, object]) -> str:
         return "as published"
     shared = "evenly" if row["dirichlet"] is None else f"Dirichlet {row['dirichlet']}"
     if row["mode"] == "alone":
-        return "all words in one place" if row["sites"] == 1 else f"{row['sites']} sites, {shared}, none shares"
+        who = "all words in one place" if row["sites"] == 1 else f"{row['sites']} sites, {shared}, none shares"
+        return f"{who}; rate {row['learning_rate']}"
     parts = [f"{row['sites']} sites, {shared}", "unweighted" if row["weighting"] == "equal" else "weighted"]
     if row["unseen_brands"]:
         parts.append(f"{row['unseen_brands']} brands nowhere")

@@ -23,6 +23,9 @@ from protocol.identifiers import AccountAddress, BlockHash
 
 MAX_HEADER_BYTES = 4_096
 MAX_NODE_BYTES = 16 << 20
+MAX_BLOCK_RECEIPTS_BYTES = 64 << 20
+NO_RECEIPTS_ROOT = keccak(b"\x80")
+"""The receipts root of a block without transactions."""
 _MAX_DEPTH = 6
 _BRANCH_ITEMS, _SHORT_ITEMS, _LAST_FLAG = 17, 2, 3
 _PARENT, _RECEIPTS_ROOT, _NUMBER, _TIMESTAMP = 0, 5, 8, 11
@@ -152,14 +155,39 @@ def receipt_proof(receipts: Sequence[bytes], index: int, root: bytes) -> tuple[b
     Raises:
         LedgerUnavailableError: These receipts do not have that root.
     """
-    trie = HexaryTrie({})
-    for place, receipt in enumerate(receipts):
-        trie[rlp.encode(place)] = receipt
+    trie = _receipts_trie(receipts)
     if trie.root_hash != root:
-        raise LedgerUnavailableError(
-            "a block's receipts do not give its receipts root", hint="ask another endpoint: this one lies or lags"
-        )
+        raise not_the_receipts()
     return tuple(bytes(rlp.encode(node)) for node in trie.get_proof(rlp.encode(index)))
+
+
+def receipts_root(receipts: Sequence[bytes]) -> bytes:
+    """The ``receiptsRoot`` that all receipts of a block, in order, give: no other receipts give it."""
+    return bytes(_receipts_trie(receipts).root_hash)
+
+
+def not_the_receipts() -> LedgerUnavailableError:
+    """What is said of an endpoint whose receipts are not those of their block."""
+    return LedgerUnavailableError(
+        "a block's receipts do not give its receipts root", hint="ask another endpoint: this one lies or lags"
+    )
+
+
+def encode_receipts(receipts: Sequence[bytes]) -> bytes:
+    """All receipts of a block as one RLP list."""
+    return bytes(rlp.encode(list(receipts)))
+
+
+def parse_receipts(data: bytes) -> tuple[bytes, ...]:
+    """What ``encode_receipts`` wrote.
+
+    Raises:
+        MalformedError: Not such a list.
+    """
+    receipts = _list(data, MAX_BLOCK_RECEIPTS_BYTES)
+    if not receipts or not all(isinstance(receipt, bytes) and receipt for receipt in receipts):
+        raise MalformedError("not a list of receipts")
+    return tuple(receipts)
 
 
 def proven_receipt(nodes: Sequence[bytes], index: int, root: bytes) -> bytes:
@@ -177,6 +205,13 @@ def proven_receipt(nodes: Sequence[bytes], index: int, root: bytes) -> bytes:
         if is_leaf and place == len(nodes) - 1:
             return wanted
     raise MalformedError("the nodes do not lead from the receipts root to the receipt")
+
+
+def _receipts_trie(receipts: Sequence[bytes]) -> HexaryTrie:
+    trie = HexaryTrie({})
+    for place, receipt in enumerate(receipts):
+        trie[rlp.encode(place)] = receipt
+    return trie
 
 
 def _step(node: list[Any], path: list[int]) -> tuple[bytes, bool]:

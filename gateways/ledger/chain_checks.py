@@ -39,7 +39,7 @@ def check_chain(endpoint: RPCEndpoint, deployment: Deployment) -> None:
         raise _another_chain(endpoint, f"other code is at {deployment.contract_address}")
     before = deployment.predecessor
     named = (before.chain_id, str(before.contract_address)) if before else (0, str(AccountAddress.zero()))
-    if _predecessor(endpoint, deployment.contract_address) != named:
+    if told_predecessor(endpoint, deployment.contract_address) != named:
         raise _another_chain(endpoint, "the contract names another predecessor")
 
 
@@ -106,8 +106,12 @@ def block_hash(endpoint: RPCEndpoint, number: int) -> BlockHash | None:
     return None if block is None else block.block_hash
 
 
-def _predecessor(endpoint: RPCEndpoint, contract: AccountAddress) -> tuple[int, str]:
-    """Chain id and address of the deployment before, as the contract tells them; zeros where there is none."""
+def told_predecessor(endpoint: RPCEndpoint, contract: AccountAddress) -> tuple[int, str]:
+    """Chain id and address of the deployment before, as the contract tells them; zeros where there is none.
+
+    Raises:
+        LedgerUnavailableError: No usable answer.
+    """
     told = answers.blob(endpoint.call("eth_call", {"to": str(contract), "data": _SUITE}, "latest"))
     try:
         _, _, (chain_id, address), _ = eth_abi.decode(_SUITE_TYPES, told)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from node.data.proposal import Proposal
     from node.store.words import StoredWord
 
+SURE_TOGETHER = 0.8
+"""Certainty of both readers together, 0 to 1, from which on a label that they contradict is doubted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -30,12 +33,11 @@ class Doubt:
 
 
 def agreed_name(proposal: Proposal) -> str | None:
-    """The medicine that the page reader and the model both name; None where they differ or one names none."""
-    model = None if proposal.model is None else proposal.model.name
-    return model if model == proposal.engine_name else None
+    """The medicine that the page reader and the models name; None where any differ or either names none."""
+    return None if proposal.readers_differ or proposal.model_name is None else proposal.engine_name
 
 
-def doubts(words: Iterable[StoredWord], least_certainty: float) -> tuple[Doubt, ...]:
+def doubts(words: Iterable[StoredWord], least_certainty: float = SURE_TOGETHER) -> tuple[Doubt, ...]:
     """Reviewed words that are likely to have a wrong label, the likeliest first.
 
     Args:

@@ -8,7 +8,7 @@ page is there whole or not at all, so an import that died anywhere is finished b
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,8 @@ import structlog
 
 from node.data.intake_file import Opener, open_regular, read_at_most, require_readable
 from node.data.near_pages import SeenPages, note_page, prescribed_on
-from node.data.page_words import page_to_store, second_readings
+from node.data.other_readings import other_readings
+from node.data.page_words import medicine_crops, page_to_store, second_readings
 from node.data.sweeping import sweep
 from node.settings import QUARANTINE_DAYS
 from node.store.local_store import check_patient
@@ -136,6 +137,8 @@ class IntakeParts:
     """``single_word.read_single_word`` where each picture is one word."""
     second: Callable[[], ModelReader | None] = _no_model
     """The global model that reads each medicine word again, where the site has one."""
+    others: Callable[[], Mapping[str, ModelReader]] = dict
+    """The models of the site's other lineages, by slug; they check the second reading."""
     seen: SeenPages = field(default_factory=SeenPages)
     """The pages of the store, by which near duplicates are found. A process keeps one."""
 
@@ -234,7 +237,8 @@ def _import_page(parts: IntakeParts, item: ImportItem, page: Page, original: Sea
     """Reads and stores one page; returns its words, or None when another process stored the page meanwhile."""
     reading = parts.read(page, parts.reader, parts.lexicon)
     second = second_readings(reading, parts.second())
-    found = page_to_store(reading, page_number=page.number, file_name=item.name, second=second)
+    others = other_readings(parts.others(), medicine_crops(reading)) if second else []
+    found = page_to_store(reading, page_number=page.number, file_name=item.name, second=second, others=others)
     if reading.look is not None:
         parts.seen.catch_up(parts.store)
     with parts.store.write() as transaction:

@@ -54,6 +54,7 @@ def intake_parts(site: Site, *, single_words: bool = False) -> IntakeParts:
     Raises:
         ConfigError: The page reader is not installed.
     """
+    second = SecondReader(site, models_of(site))
     return IntakeParts(
         store=site.store,
         reader=site.page_reader,
@@ -64,7 +65,8 @@ def intake_parts(site: Site, *, single_words: bool = False) -> IntakeParts:
         keep_originals=site.settings.reading.keep_originals,
         quarantine_days=site.settings.intake.quarantine_days,
         read=read_single_word if single_words else _page_reading(site.settings),
-        second=SecondReader(site, models_of(site)),
+        second=second,
+        others=second.others,
     )
 
 

@@ -29,7 +29,7 @@ class ModelReader:
     recogniser: Recogniser
     names: LexiconIndex
     threshold: float
-    """Confidence, 0 to 1, below which it claims no name."""
+    """Confidence, 0 to 1, below which it claims no name: ``abstain_below`` of the settings, else of its backbone."""
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         """What is written in each crop, uint8 [height, width]."""
@@ -62,34 +62,43 @@ def open_other_readers(site: Site, models: GlobalModels, lineage_id: LineageId) 
 
 
 class SecondReader:
-    """The model in use, opened when it is first asked for and again when the site adopts another.
+    """The models in use, each opened when it is first asked for and again when the site adopts another.
 
     Args:
-        site: Its first lineage with a model is read with.
+        site: Its first lineage with a model is read with; the models of the others check that reading.
         models: The global models that it has seen.
     """
 
     def __init__(self, site: Site, models: GlobalModels) -> None:
         self._site = site
         self._models = models
-        self._open: tuple[Digest, ModelReader] | None = None
+        self._open: dict[str, tuple[Digest, ModelReader]] = {}
 
     def __call__(self) -> ModelReader | None:
         """The reader; None while the site holds no model."""
-        for lineage_id in self._site.lineage_ids:
-            record = self._models.at_hand(lineage_id)
-            if record is not None:
-                if self._open is None or self._open[0] != record.digest:
-                    self._open = record.digest, _reader_of(self._site, self._models, record)
-                return self._open[1]
-        return None
+        return next((self._reader(slug, record) for slug, record in self._held()), None)
+
+    def others(self) -> dict[str, ModelReader]:
+        """The readers of the other lineages with a model, by slug."""
+        return {slug: self._reader(slug, record) for slug, record in self._held()[1:]}
+
+    def _held(self) -> list[tuple[str, ModelRecord]]:
+        found = ((slug, self._models.at_hand(lineage_id)) for lineage_id, slug in self._site.lineage_ids.items())
+        return [(slug, record) for slug, record in found if record is not None]
+
+    def _reader(self, slug: str, record: ModelRecord) -> ModelReader:
+        opened = self._open.get(slug)
+        if opened is None or opened[0] != record.digest:
+            opened = self._open[slug] = record.digest, _reader_of(self._site, self._models, record)
+        return opened[1]
 
 
 def _reader_of(site: Site, models: GlobalModels, record: ModelRecord) -> ModelReader:
     parameters = models.parameters_of(record)
+    backbone, told = site.backbones.of_model(parameters), site.settings.reading.abstain_below
     return ModelReader(
         round=record.round,
-        recogniser=site.backbones.of_model(parameters).with_parameters(parameters),
+        recogniser=backbone.with_parameters(parameters),
         names=LexiconIndex.of(site.lexicon.names),
-        threshold=site.settings.reading.abstain_below,
+        threshold=backbone.calibration.abstain_below if told is None else told,
     )

@@ -6,19 +6,23 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from node.data.other_readings import OtherReading
 from prescriptions.prescription_codec import line_of, line_value
 from prescriptions.understand import UNKNOWN_MEDICINE, MedicineLine
 from protocol.canonical_json import JSONValue, encode, expect_int, expect_list, expect_object, expect_str, parse
 from protocol.errors import MalformedError
 
 _KEYS = frozenset(
-    {"text", "confidence", "candidates", "strength", "form", "frequency", "flags", "where", "line", "model"}
+    {"text", "confidence", "candidates", "strength", "form", "frequency", "flags", "where", "line", "model", "others"}
 )
 _CANDIDATE_KEYS = frozenset({"name", "score"})
 _MODEL_KEYS = frozenset({"round", "text", "candidates", "sure"})
+_OTHER_KEYS = frozenset({"lineage", "round", "medicine", "confidence", "text"})
 
 READERS_DISAGREE = "readers-disagree"
 """The page reader and the global model name different medicines."""
+MODELS_DISAGREE = "models-disagree"
+"""The models of two lineages name different medicines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class ModelReading:
     candidates: tuple[Candidate, ...]
     """Names with their probabilities, best first."""
     sure: bool
-    """Whether the best one is probable enough to be claimed (``abstain_below`` in the settings)."""
+    """Whether the best one is probable enough to be claimed (``ModelReader.threshold``)."""
 
     @property
     def name(self) -> str | None:
@@ -83,27 +87,58 @@ class Proposal:
     """So that a person finds the word on the paper."""
     model: ModelReading | None = None
     """The second reading; None while the site has no global model."""
+    others: tuple[OtherReading, ...] = ()
+    """What the models of the site's other lineages read; none without that second reading."""
     line: MedicineLine | None = None
     """Everything that was read of the medicine's line; None where only a word was read."""
 
     @property
     def label(self) -> str:
-        """What a person accepts: the model's medicine, else the page reader's, else its text."""
-        if self.model is not None and self.model.name is not None:
-            return self.model.name
-        return self.engine_name or self.text
+        """What a person accepts: the models' medicine, else the page reader's, else its text; empty if they differ."""
+        return "" if self.readers_differ else self.model_name or self.engine_name or self.text
 
     @property
     def certainty(self) -> float:
         """How sure the label is, 0 to 1. Two readers that agree are surer than each; that disagree, less than half."""
         likeness = self.candidates[0].score if self.candidates else 0.0
         engine = self.confidence * likeness if self.line is None else self.line.confidence
-        if self.model is None or self.model.name is None:
+        claimed = self._claimed
+        if not claimed:
             return engine
-        model = self.model.candidates[0].score
-        if self.model.name == self.engine_name:
-            return 1 - (1 - engine) * (1 - model)
-        return 0.5 * min(engine, model) if self.engine_name else model
+        if self.readers_differ:
+            return 0.5 * min([*(sure for _, sure in claimed), *([engine] if self.engine_name else [])])
+        # Models learn from the same sites: two that agree are taken to be as sure as the surer one, no more.
+        model = max(sure for _, sure in claimed)
+        return 1 - (1 - engine) * (1 - model) if self.engine_name else model
+
+    @property
+    def readers_differ(self) -> bool:
+        """Whether any two readers name different medicines: then a person is asked and nothing is proposed."""
+        return self.engine_differs or self.models_differ
+
+    @property
+    def engine_differs(self) -> bool:
+        """Whether the page reader names another medicine than a model."""
+        return self.engine_name is not None and bool({name for name, _ in self._claimed} - {self.engine_name})
+
+    @property
+    def models_differ(self) -> bool:
+        """Whether the models of two lineages name different medicines."""
+        return len({name for name, _ in self._claimed}) > 1
+
+    @property
+    def model_name(self) -> str | None:
+        """The medicine that the models name, if any; the first lineage's where they differ."""
+        return self._claimed[0][0] if self._claimed else None
+
+    @property
+    def _claimed(self) -> list[tuple[str, float]]:
+        """The medicine that each model names, and how sure it is; a model that is not sure enough names none."""
+        first = [] if self.model is None or self.model.name is None else [self.model.candidates[0]]
+        return [
+            *((candidate.name, candidate.score) for candidate in first),
+            *((other.medicine, other.confidence) for other in self.others if other.medicine is not None),
+        ]
 
     @property
     def engine_name(self) -> str | None:
@@ -130,6 +165,7 @@ def encode_proposal(proposal: Proposal) -> bytes:
             },
             "line": None if proposal.line is None else line_value(proposal.line),
             "model": None if proposal.model is None else _model_value(proposal.model),
+            "others": [_other_value(other) for other in proposal.others],
         }
     )
 
@@ -152,6 +188,7 @@ def parse_proposal(data: bytes) -> Proposal:
         where=_whereabouts(fields["where"]),
         line=None if fields["line"] is None else line_of(fields["line"]),
         model=None if fields["model"] is None else _model(fields["model"]),
+        others=tuple(_other(other) for other in expect_list(fields["others"])),
     )
 
 
@@ -182,6 +219,27 @@ def _model(value: JSONValue) -> ModelReading:
         text=expect_str(fields["text"]),
         candidates=_candidates(fields["candidates"]),
         sure=fields["sure"],
+    )
+
+
+def _other_value(other: OtherReading) -> JSONValue:
+    return {
+        "lineage": other.lineage,
+        "round": other.round,
+        "medicine": None if other.medicine is None else nfc(other.medicine),
+        "confidence": f"{other.confidence:.4f}",
+        "text": nfc(other.text),
+    }
+
+
+def _other(value: JSONValue) -> OtherReading:
+    fields = expect_object(value, _OTHER_KEYS)
+    return OtherReading(
+        lineage=expect_str(fields["lineage"]),
+        round=expect_int(fields["round"]),
+        medicine=None if fields["medicine"] is None else expect_str(fields["medicine"]),
+        confidence=_share(fields["confidence"]),
+        text=expect_str(fields["text"]),
     )
 
 

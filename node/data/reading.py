@@ -1,7 +1,7 @@
 """Reading a new prescription with the adopted global model: an aid to a person, never a dispensing decision.
 
 The page reader finds the words and the medicine lines; the site's own global model reads each medicine's word again.
-The two were trained apart, so a reading in which they disagree is flagged.
+The two were trained apart: where they agree the name is claimed, where they disagree a person is asked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 from node.data.intake_parts import load_limits, page_stages
 from node.data.model_reader import open_model_reader, open_other_readers
 from node.data.other_readings import OtherReading, other_readings
-from node.data.proposal import READERS_DISAGREE
+from node.data.proposal import MODELS_DISAGREE, READERS_DISAGREE
 from prescriptions.load import load_pages
 from prescriptions.pipeline import ReviewWord, read_page
 from prescriptions.understand import AMBIGUOUS_MEDICINE, UNKNOWN_FORM, UNKNOWN_MEDICINE, UNKNOWN_STRENGTH
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from prescriptions.understand import MedicineLine
     from protocol.identifiers import LineageId
 
-MODELS_DISAGREE = "models-disagree"
-"""The models of two lineages name different medicines."""
 _ALTERNATIVES = 5
 
 
@@ -48,7 +46,7 @@ class MedicineReading:
     line: int
     """1-based among the page's medicines; 0 when the image is a single word."""
     medicine: str | None
-    """A name of the lexicon; None when the model is not sure enough: a person must read it."""
+    """A name of the lexicon; None when the model is not sure enough or readers differ: a person must read it."""
     confidence: float
     """Of the best name, 0 to 1, whether it is claimed or not."""
     alternatives: tuple[tuple[str, float], ...]
@@ -118,7 +116,7 @@ def read_image(
     model, found, others = _opened(site, models, image, lineage_id, as_word=as_word)
     readings = model.read([word.crop for word in found])
     return tuple(
-        _checked(_medicine(word, reading, site.lexicon), other)
+        _medicine(word, reading, other, site.lexicon)
         for word, reading, other in zip(found, readings, others, strict=True)
     )
 
@@ -139,7 +137,7 @@ def explain_image(
     model, found, others = _opened(site, models, image, lineage_id, as_word=as_word)
     explained = read_and_explain(model, [word.crop for word in found])
     return tuple(
-        ExplainedReading(_checked(_medicine(word, reading, site.lexicon), other), explanation)
+        ExplainedReading(_medicine(word, reading, other, site.lexicon), explanation)
         for word, (reading, explanation), other in zip(found, explained, others, strict=True)
     )
 
@@ -173,18 +171,19 @@ def _grey(page: Page) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(page.pixels).convert("L"), dtype=np.uint8)
 
 
-def _medicine(found: _FoundWord, reading: Reading, lexicon: Lexicon) -> MedicineReading:
+def _medicine(
+    found: _FoundWord, reading: Reading, others: tuple[OtherReading, ...], lexicon: Lexicon
+) -> MedicineReading:
+    """The reading beside what the other readers say; a name that one of them contradicts is not claimed."""
     if found.line is None:
-        return _of_word(found.page, reading)
-    number, line, word = found.line
-    return _of_line(found.page, number, line, word, reading, lexicon)
-
-
-def _checked(reading: MedicineReading, others: tuple[OtherReading, ...]) -> MedicineReading:
-    """The reading beside what the other models say, flagged where one of them names another medicine."""
-    differ = {other.medicine for other in others} - {None, reading.medicine}
-    flags = (*reading.flags, MODELS_DISAGREE) if reading.medicine is not None and differ else reading.flags
-    return replace(reading, flags=flags, others=others)
+        plain = _of_word(found.page, reading)
+    else:
+        number, line, word = found.line
+        plain = _of_line(found.page, number, line, word, reading, lexicon)
+    differ = {other.medicine for other in others} - {None, reading.name}
+    flags = (*plain.flags, MODELS_DISAGREE) if reading.name is not None and differ else plain.flags
+    claimed = None if {READERS_DISAGREE, MODELS_DISAGREE} & set(flags) else reading.name
+    return replace(plain, medicine=claimed, flags=flags, others=others)
 
 
 def _of_word(page: int, reading: Reading) -> MedicineReading:

@@ -76,7 +76,7 @@ def source_of(word: StoredWord) -> LabelSource | None:
     if word.status not in {WordStatus.ACCEPTED, WordStatus.FIXED}:
         return None
     label, proposal = word.label.casefold(), word.proposal
-    model = "" if proposal.model is None or proposal.model.name is None else proposal.model.name.casefold()
+    model = (proposal.model_name or "").casefold()
     engine = (proposal.engine_name or proposal.text).casefold()
     if label not in {model, engine}:
         return LabelSource.PICKED if label in _proposed(proposal) else LabelSource.TYPED
@@ -87,7 +87,8 @@ def source_of(word: StoredWord) -> LabelSource | None:
 
 def _proposed(proposal: Proposal) -> frozenset[str]:
     names = [*proposal.candidates, *(proposal.model.candidates if proposal.model else ())]
-    return frozenset(candidate.name.casefold() for candidate in names)
+    others = (other.medicine for other in proposal.others if other.medicine is not None)
+    return frozenset(name.casefold() for name in (*others, *(candidate.name for candidate in names)))
 
 
 def _measures(transaction: Transaction) -> Mapping[bytes, tuple[WordMeasures | None, bool]]:

@@ -195,6 +195,11 @@ class ReviewDesk:
 
     def _review_of(self, word: StoredWord, decision: Decision, reviewer: str) -> Review:
         match decision.action:
+            case "accept" if word.proposal.readers_differ:
+                raise ConfigError(
+                    "the readers name different medicines: there is nothing to accept",
+                    hint="look at the word and say what is written",
+                )
             case "accept":
                 return Review(WordStatus.ACCEPTED, reviewer, label=self._label(word.proposal.label))
             case "fix":

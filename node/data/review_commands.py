@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from rich.markup import escape
 
 from gateways.data_folder import write_atomically
 from node.command_options import DEFAULT_CONFIG, AsJSON, Config, originals_of, out, print_json, table_of, talk
-from node.data.agreement import doubts
+from node.data.agreement import SURE_TOGETHER, doubts
 from node.data.review import Decision, ReviewCounts, ReviewDesk
 from node.data.review_sheet import load_sheet, sheet_of
 from node.site import Site, open_site
@@ -76,7 +77,7 @@ def list_doubts(
     config: Config = DEFAULT_CONFIG,
     crops: Crops = None,
     *,
-    sure: Annotated[float, typer.Option(min=0.0, max=1.0, help="How sure both readers are together.")] = 0.8,
+    sure: Annotated[float, typer.Option(min=0.0, max=1.0, help="How sure both readers are together.")] = SURE_TOGETHER,
     as_json: AsJSON = False,
 ) -> None:
     """Lists reviewed words for which page reader and model agree on another name than the label: look again."""
@@ -222,6 +223,7 @@ def _value(word: StoredWord, pictures: dict[bytes, str]) -> dict[str, object]:
         "certainty": round(proposal.certainty, 4),
         "candidates": [{"name": c.name, "score": c.score} for c in proposal.candidates],
         "model": None if proposal.model is None else _model_value(proposal.model),
+        "other_models": [asdict(other) for other in proposal.others],
         "strength": proposal.strength,
         "form": proposal.form,
         "frequency": proposal.frequency,

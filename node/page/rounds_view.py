@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from node.page.accuracy import Accuracy, accuracy_of
 from node.rounds.records import Stage, is_approved, record_of
+from node.rounds.training_note import TrainingNote
 from node.status import status_of
 from protocol.round import RoundState
 
@@ -41,7 +42,7 @@ class RunningRound:
     sentence: str
     """How this site stands in it."""
     percent: int | None
-    """Of the training, while it runs here."""
+    """Of the training, or of the features before it, while either runs here."""
     asks: bool
     """Whether it waits for a person's yes."""
 
@@ -143,7 +144,7 @@ def _running(
     return RunningRound(
         round=view.opened.round,
         deadline=view.opened.deadline,
-        steps=_steps(parts, view, percent, now),
+        steps=_steps(parts, view, percent if isinstance(newest.training, TrainingNote) else None, now),
         sentence=newest.sentence,
         percent=percent,
         asks=waits_for_yes(parts, history, view, now),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from node.data.proposal import READERS_DISAGREE
-from node.data.reading import MODELS_DISAGREE
+from node.data.proposal import MODELS_DISAGREE, READERS_DISAGREE
 from node.sent import REVOCATION
 from prescriptions.instructions import instruction_text
 from prescriptions.understand import AMBIGUOUS_MEDICINE, UNKNOWN_FORM, UNKNOWN_MEDICINE, UNKNOWN_STRENGTH
@@ -110,6 +109,23 @@ def sent_sentence(item: SentItem) -> SentSentence:
         return _SENT["sealed update"]
     found = _SENT.get(item.what, _OTHER)
     return found if found.title else SentSentence(item.what.capitalize(), found.holds, found.reads)
+
+
+def readers_sentence(proposal: Proposal) -> str:
+    """Which reader names the medicine; empty while the site has no model."""
+    if proposal.model is None:
+        return ""
+    if proposal.readers_differ:
+        return "they differ: a person is asked"
+    match proposal.engine_name, proposal.model_name:
+        case None, None:
+            return "neither names a medicine"
+        case None, name:
+            return f"only the model names {name}"
+        case name, None:
+            return f"only the page reader names {name}"
+        case _, name:
+            return f"both name {name}"
 
 
 def fields_of(proposal: Proposal) -> tuple[tuple[str, str], ...]:

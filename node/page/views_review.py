@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from node.data.agreement import doubts
 from node.data.review import MAX_LABEL_CHARACTERS, Decision
 from node.page.access import Submission, Visitor, submission, visitor
 from node.page.forms import Form
 from node.page.screens import go_to, show, wants_fragment
-from node.page.sentences import fields_of, flag_sentence
+from node.page.sentences import fields_of, flag_sentence, readers_sentence
 from node.page.store_view import StoredPage, find_page, has_word, pages
 from node.store.redacted import redacted_png
 from node.store.tables import WordStatus
@@ -45,6 +46,8 @@ class WordCard:
     """Names to pick with the keys 1 to 5, best first."""
     fields: tuple[tuple[str, str], ...]
     flags: tuple[str, ...]
+    readers: str
+    """Which of the two names the medicine."""
 
     @property
     def decided(self) -> bool:
@@ -56,6 +59,12 @@ class WordCard:
 def queue(visitor: Reviewer) -> Response:
     """Pages that wait, the one with the least certain word first."""
     return show(visitor, "queue.html", queue=queue_of(visitor))
+
+
+@router.get("/doubts")
+def doubted(visitor: Reviewer) -> Response:
+    """Labels that both readers contradict, the likeliest to be wrong first."""
+    return show(visitor, "doubts.html", doubts=doubts(visitor.parts.review.words()))
 
 
 @router.get("/pages/{page_id}")
@@ -153,11 +162,13 @@ def _card(word: StoredWord) -> WordCard:
     names: dict[str, float] = {}
     for candidate in (*(proposal.model.candidates if proposal.model else ()), *proposal.candidates):
         names[candidate.name] = max(candidate.score, names.get(candidate.name, 0.0))
-    # The label that Enter accepts is always the first.
+    for other in proposal.others:
+        if other.medicine is not None:
+            names[other.medicine] = max(other.confidence, names.get(other.medicine, 0.0))
+    # The label that Enter accepts is the first, where there is one to accept.
     best = sorted(names.items(), key=lambda item: (item[0] != proposal.label, -item[1]))
-    return WordCard(
-        word, tuple(best[:_CHOICES]), fields_of(proposal), tuple(flag_sentence(flag) for flag in proposal.flags)
-    )
+    flags = tuple(flag_sentence(flag) for flag in proposal.flags)
+    return WordCard(word, tuple(best[:_CHOICES]), fields_of(proposal), flags, readers_sentence(proposal))
 
 
 def _page(visitor: Visitor, page_id: str) -> StoredPage:

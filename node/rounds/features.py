@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,18 @@ if TYPE_CHECKING:
     from node.data.samples import TrainableSample
 
 _NONCE_BYTES = 12
-_BATCH = 32
+_BATCH = 8
+"""Words between two calls of ``progress``. A front takes them one by one; a busy machine needs a third of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesProgress:
+    """Sent after each batch of features that was not cached."""
+
+    done: int
+    """Words, of those that were not cached."""
+    total: int
+    elapsed_seconds: float
 
 
 class FeatureCache:
@@ -44,9 +57,16 @@ class FeatureCache:
             HKDF(hashes.SHA256(), 32, salt=backbone.digest, info=b"fedrx/feature-cache/v1").derive(store_key)
         )
 
-    def features_of(self, samples: Sequence[TrainableSample]) -> npt.NDArray[np.float16]:
-        """Features in the samples' order, float16 [samples, *feature_shape]."""
-        shape = self._backbone.feature_shape
+    def features_of(
+        self, samples: Sequence[TrainableSample], progress: Callable[[FeaturesProgress], None] = lambda _: None
+    ) -> npt.NDArray[np.float16]:
+        """Features in the samples' order, float16 [samples, *feature_shape].
+
+        Args:
+            samples: Whose.
+            progress: Called while some are computed. What it raises passes through; what was computed stays cached.
+        """
+        shape, started = self._backbone.feature_shape, time.monotonic()
         found = {sample.sample_id: self._read(sample.sample_id) for sample in samples}
         missing = [sample for sample in samples if found[sample.sample_id] is None]
         for start in range(0, len(missing), _BATCH):
@@ -54,6 +74,7 @@ class FeatureCache:
             for sample, features in zip(batch, self._backbone.front_features([s.crop for s in batch]), strict=True):
                 self._write(sample.sample_id, features)
                 found[sample.sample_id] = features
+            progress(FeaturesProgress(start + len(batch), len(missing), time.monotonic() - started))
         arrays = [features for sample in samples if (features := found[sample.sample_id]) is not None]
         return np.stack(arrays) if arrays else np.empty((0, *shape), np.float16)
 

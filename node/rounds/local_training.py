@@ -16,7 +16,7 @@ from learning.device import require_memory
 from learning.evaluation import Score, evaluate
 from learning.lexicon_index import LexiconIndex
 from learning.training import TrainingPlan, TrainingProgress, applied, train
-from node.rounds.features import FeatureCache
+from node.rounds.features import FeatureCache, FeaturesProgress
 from protocol.errors import LearningError
 from protocol.identifiers import SiteId, digest_of
 from protocol.parameters import parse_parameters
@@ -69,9 +69,16 @@ class Trainer:
         samples: Sequence[TrainableSample],
         plan: RoundPlan,
         site_id: SiteId,
-        progress: Callable[[TrainingProgress], None],
+        progress: Callable[[TrainingProgress | FeaturesProgress], None],
     ) -> LocalUpdate:
         """Trains from a parent model. The same samples, plan and site give the same delta (docs/spec/training.md).
+
+        Args:
+            parent: The parent model's file.
+            samples: What to train on.
+            plan: The round's.
+            site_id: This site.
+            progress: Called while features are computed, where some are not cached yet, and after each training step.
 
         Raises:
             LearningError: No samples, a label that the backbone cannot write, or too little memory.
@@ -87,7 +94,7 @@ class Trainer:
         result = train(
             self._backbone,
             parse_parameters(parent.read_bytes()),
-            self._cache.features_of(samples),
+            self._cache.features_of(samples, progress),
             [sample.label for sample in samples],
             settings,
             self._device,

@@ -17,6 +17,7 @@ import structlog
 
 from node.consent.published_trees import keep_tree
 from node.data.samples import trainable, trainable_sample_ids
+from node.rounds.features import FeaturesProgress
 from node.rounds.plan_check import check_plan
 from node.rounds.records import RoundRecord, Stage, is_approved
 from node.rounds.sealing import seal_update
@@ -111,7 +112,7 @@ class Preparation:
         view: RoundView,
         consent: PublishedConsent,
         now: int,
-        note: Callable[[TrainingProgress], None],
+        note: Callable[[TrainingProgress | FeaturesProgress], None],
     ) -> _Trained | None:
         """Trains on words below the published root only, and on none whose consent ends before the round does.
 
@@ -132,9 +133,10 @@ class Preparation:
         watch = _Watch(parts.store, found.withdrawal_count, time.monotonic() + self._last_moment(view) - now)
         parent = parts.models.fetch(parts.block_store, plan.parent_cid, plan.parent_digest)
 
-        def progress(step: TrainingProgress) -> None:
+        def progress(step: TrainingProgress | FeaturesProgress) -> None:
             note(step)
-            self._progress(round_id, step)
+            if not isinstance(step, FeaturesProgress):
+                self._progress(round_id, step)
             watch.check()
 
         logger.info(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from node.rounds.features import FeaturesProgress
 from protocol.errors import StoreError
 
 if TYPE_CHECKING:
@@ -48,10 +49,30 @@ class TrainingNote:
         return f"training, epoch {self.epoch} of {self.epochs}, {self.percent} %, {_about(self.seconds_left)} left"
 
 
+@dataclass(frozen=True, slots=True)
+class FeaturesNote:
+    """How far a site is with what comes before its training: words that go through the front for the first time."""
+
+    done: int
+    """Words, of those that were not cached."""
+    total: int
+    seconds_left: int
+    """By the pace so far; the training comes after."""
+
+    @property
+    def percent(self) -> int:
+        """Of those words, 0 … 100."""
+        return 100 * self.done // self.total
+
+    def sentence(self) -> str:
+        """The note for a person."""
+        return f"computing features, {self.done} of {self.total} words, {_about(self.seconds_left)} left"
+
+
 @contextmanager
 def training_noted(
     journal: Journal, round_id: RoundId, clock: Callable[[], float] = time.time
-) -> Iterator[Callable[[TrainingProgress], None]]:
+) -> Iterator[Callable[[TrainingProgress | FeaturesProgress], None]]:
     """Keeps the note of one training, and takes it away at the end of the block.
 
     Args:
@@ -60,13 +81,16 @@ def training_noted(
         clock: Seconds since 1970 of this machine.
 
     Yields:
-        What to call after each step. Few calls write: the first, the last, and one in ``HEARTBEAT_SECONDS``.
+        What to call after each step and each batch of features. Few calls write: the first and the last of either, and
+        one in ``HEARTBEAT_SECONDS``.
     """
     noted_at = -math.inf
 
-    def note(progress: TrainingProgress) -> None:
+    def note(progress: TrainingProgress | FeaturesProgress) -> None:
         nonlocal noted_at
-        if progress.elapsed_seconds - noted_at < HEARTBEAT_SECONDS and progress.step < progress.steps:
+        done, total = _share(progress)
+        # Negative where the training begins: it counts its seconds anew.
+        if 0 <= progress.elapsed_seconds - noted_at < HEARTBEAT_SECONDS and done < total:
             return
         noted_at = progress.elapsed_seconds
         try:
@@ -81,12 +105,14 @@ def training_noted(
         journal.forget(_key(round_id))
 
 
-def training_note(journal: Journal, round_id: RoundId, now: int) -> TrainingNote | None:
+def training_note(journal: Journal, round_id: RoundId, now: int) -> TrainingNote | FeaturesNote | None:
     """The note of a training that runs at ``now``, seconds since 1970 of this machine; None when none does."""
     fields = cast("dict[str, int] | None", journal.get(_key(round_id)))
     # A clock that was set back must not keep a dead training alive.
     if fields is None or not fields["at"] <= now <= fields["holds_until"]:
         return None
+    if "total" in fields:
+        return FeaturesNote(done=fields["done"], total=fields["total"], seconds_left=fields["seconds_left"])
     return TrainingNote(
         epoch=fields["epoch"],
         epochs=fields["epochs"],
@@ -95,16 +121,24 @@ def training_note(journal: Journal, round_id: RoundId, now: int) -> TrainingNote
     )
 
 
-def _value(progress: TrainingProgress, now: int) -> dict[str, JSONValue]:
-    seconds_a_step = progress.elapsed_seconds / progress.step
-    return {
+def _share(progress: TrainingProgress | FeaturesProgress) -> tuple[int, int]:
+    """Steps or words, and of how many."""
+    if isinstance(progress, FeaturesProgress):
+        return progress.done, progress.total
+    return progress.step, progress.steps
+
+
+def _value(progress: TrainingProgress | FeaturesProgress, now: int) -> dict[str, JSONValue]:
+    done, total = _share(progress)
+    seconds_each = progress.elapsed_seconds / done
+    value: dict[str, JSONValue] = {
         "at": now,
-        "holds_until": now + GRACE_SECONDS + math.ceil(_GRACE_STEPS * seconds_a_step),
-        "epoch": progress.epoch,
-        "epochs": progress.epochs,
-        "percent": 100 * progress.step // progress.steps,
-        "seconds_left": round(seconds_a_step * (progress.steps - progress.step)),
+        "holds_until": now + GRACE_SECONDS + math.ceil(_GRACE_STEPS * seconds_each),
+        "seconds_left": round(seconds_each * (total - done)),
     }
+    if isinstance(progress, FeaturesProgress):
+        return value | {"done": done, "total": total}
+    return value | {"epoch": progress.epoch, "epochs": progress.epochs, "percent": 100 * done // total}
 
 
 def _about(seconds: int) -> str:

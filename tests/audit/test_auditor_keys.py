@@ -53,7 +53,7 @@ def test_the_rounds_of_each_epoch_are_declared_under_their_own_key() -> None:
     assert [call.epoch for call in uses_to_declare(walk, [second_key], None, None)] == [2]
     assert uses_to_declare(walk, [RecipientPrivateKey.generate()], None, None) == ()
     assert uses_to_declare(walk, [first_key], lineage_id_of("elsewhere"), None) == ()
-    (one,) = uses_to_declare(walk, [first_key], None, 2)
+    (one,) = uses_to_declare(walk, [first_key], None, [2])
     assert (one.first_round, one.last_round) == (2, 2)
 
 
@@ -61,6 +61,6 @@ def test_what_was_declared_is_not_declared_again() -> None:
     network = honest_network(rounds=2)
     network.emit(ev.AuditorKeyUsed(1, network.lineage_id, 1, 1))
     assert len(uses_to_declare(walked(network), [network.auditor_key], None, None)) == 1
-    assert uses_to_declare(walked(network), [network.auditor_key], None, 1) == ()
+    assert uses_to_declare(walked(network), [network.auditor_key], None, [1]) == ()
     network.emit(ev.AuditorKeyUsed(1, network.lineage_id, 1, 2))
     assert uses_to_declare(walked(network), [network.auditor_key], None, None) == ()

@@ -230,4 +230,4 @@ def test_the_facts_of_an_opening_are_those_of_its_moment() -> None:
     first, second = walk.openings.values()
     assert (first.auditor_key.epoch, second.auditor_key.epoch) == (1, 2)  # type: ignore[union-attr]
     assert first.head_digest != second.head_digest
-    assert set(second.announced_keys.values()) == {network.aggregators[0].aggregator_id}
+    assert {aggregator_id for aggregator_id, _ in second.announced_keys} == {network.aggregators[0].aggregator_id}

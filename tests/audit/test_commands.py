@@ -95,13 +95,13 @@ def network_with(auditor: Auditor, ipfs_swarm: IPFSSwarm, folder: Path, **option
     return network
 
 
-@pytest.mark.slow
 def model_of_round(auditor: Auditor, number: int) -> str:
     """The digest of a round's model, as the trail tells it."""
     done = auditor.run("trail", "--kind", "round-finalized", "--round", str(number), "--json")
     return json.loads(done.stdout)["event"]["model_digest"]
 
 
+@pytest.mark.slow
 @pytest.mark.chain
 @pytest.mark.ipfs
 def test_an_auditor_recomputes_the_rounds_of_a_real_network(

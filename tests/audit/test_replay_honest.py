@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from audit.findings import Outcome, Piece, WhyMissing
+from audit.pieces import FetchLimits
 from audit.replay import Step
 from protocol import ledger_events as ev
-from protocol.errors import BlockStoreUnavailableError, ConfigError, MalformedError
-from protocol.identifiers import lineage_id_of
+from protocol.errors import BlockStoreUnavailableError, ConfigError, ContentMissingError, MalformedError
+from protocol.identifiers import CID, lineage_id_of
 from protocol.recipient_keys import RecipientPrivateKey
 from protocol.verdicts import VerdictCode
 from tests.audit.stage import honest_network, left_over, logs_of, only_round, run, store_of
@@ -118,7 +121,7 @@ def test_an_aborted_round_is_named_and_the_next_one_is_built_on_the_old_head() -
 
 
 def test_one_round_can_be_replayed_alone() -> None:
-    finding = run(honest_network(rounds=3), round_number=2)
+    finding = run(honest_network(rounds=3), rounds=range(2, 3))
     assert [found.round_id.number for found in finding.rounds] == [2]
     assert finding.same
 
@@ -127,8 +130,8 @@ def test_an_unknown_lineage_or_round_is_the_operators_mistake() -> None:
     network = honest_network(rounds=1)
     with pytest.raises(ConfigError, match="no lineage"):
         run(network, lineage_id=lineage_id_of("nowhere"))
-    with pytest.raises(ConfigError, match="no round 9"):
-        run(network, round_number=9)
+    with pytest.raises(ConfigError, match="none of these rounds"):
+        run(network, rounds=range(9, 10))
 
 
 def test_a_model_that_is_gone_is_missing_and_later_rounds_are_still_recomputed() -> None:
@@ -168,20 +171,87 @@ def test_logs_with_a_gap_are_refused() -> None:
         run(honest_network(rounds=1), events=events)
 
 
-def test_progress_counts_rounds() -> None:
+@pytest.mark.parametrize("keyless", [False, True])
+def test_progress_counts_rounds_and_their_updates(keyless: bool) -> None:
     steps: list[Step] = []
-    run(honest_network(rounds=2), progress=steps.append)
-    assert [(step.done, step.total) for step in steps] == [(0, 2), (1, 2)]
+    run(honest_network(rounds=2), progress=steps.append, keyless=keyless)
+    counted = [(step.done, step.total, step.taken, step.updates) for step in steps]
+    assert counted == [(number, 2, taken, 4) for number in range(2) for taken in range(5)]
+
+
+def test_a_round_whose_updates_cancel_out_publishes_its_parent_and_the_next_one_starts_from_it() -> None:
+    network = Network(sites_count=3)
+    one, other = (random_delta(network.tensors, seed=seed, scale=4.0) for seed in (1, 2))
+    whole = [{name: np.round(values) for name, values in delta.items()} for delta in (one, other)]
+    whole.append({name: -values - whole[1][name] for name, values in whole[0].items()})
+    network.open_round()
+    for site, delta in zip(network.sites, whole, strict=True):
+        network.register(site, delta=delta)
+    genesis = network.model
+    network.conclude()
+    assert network.model == genesis
+    network.open_round()
+    network.register_all()
+    network.conclude()
+    assert run(network).same
+
+
+class MeetingStore(FakeBlockStore):
+    """Delivers envelopes only when all of them were asked for: whoever fetches one after the other waits in vain."""
+
+    def __init__(self, network: Network, envelopes: set[CID]) -> None:
+        super().__init__()
+        self.contents = dict(network.blocks)
+        self._envelopes = envelopes
+        self._all_here = threading.Barrier(len(envelopes), timeout=20)
+
+    def fetch(self, cid: CID, destination: Path, *, max_bytes: int, timeout_seconds: float) -> int:
+        if cid in self._envelopes:
+            self._all_here.wait()
+        return super().fetch(cid, destination, max_bytes=max_bytes, timeout_seconds=timeout_seconds)
+
+
+@pytest.mark.parametrize("keyless", [False, True])
+def test_updates_are_fetched_at_the_same_time(keyless: bool) -> None:
+    network = honest_network(rounds=1, sites=3)
+    envelopes = {registration.event.envelope_cid for registration in network.view.registrations}
+    limits = FetchLimits(timeout_seconds=1.0, threads=3)
+    assert run(network, MeetingStore(network, envelopes), limits=limits, keyless=keyless).same
+
+
+class LastUpdateWaits(FakeBlockStore):
+    """Delivers the last envelope only when the first update was taken up for judging."""
+
+    def __init__(self, network: Network, last: CID) -> None:
+        super().__init__()
+        self.contents = dict(network.blocks)
+        self.taken = threading.Event()
+        self._last = last
+
+    def fetch(self, cid: CID, destination: Path, *, max_bytes: int, timeout_seconds: float) -> int:
+        if cid == self._last and not self.taken.wait(20):
+            raise ContentMissingError(cid, timeout_seconds)
+        return super().fetch(cid, destination, max_bytes=max_bytes, timeout_seconds=timeout_seconds)
+
+
+@pytest.mark.parametrize("keyless", [False, True])
+def test_judging_begins_while_later_updates_are_on_their_way(keyless: bool) -> None:
+    network = honest_network(rounds=1)
+    store = LastUpdateWaits(network, network.view.registrations[-1].event.envelope_cid)
+    finding = run(network, store, keyless=keyless, progress=lambda step: step.taken == 2 and store.taken.set())
+    assert finding.same
 
 
 def test_the_work_folder_is_empty_afterwards_and_holds_no_more_than_one_round_meanwhile(tmp_path: Path) -> None:
     network = honest_network(rounds=3)
-    files: list[int] = []
-    run(
-        network,
-        work_folder=tmp_path,
-        progress=lambda _: files.append(len([p for p in left_over(tmp_path) if p.is_file()])),
-    )
-    # Between rounds the parent model alone is kept.
-    assert max(files) <= 1
+    between, within = [], []
+
+    def count(step: Step) -> None:
+        files = sum(path.is_file() for path in left_over(tmp_path))
+        (within if step.taken else between).append(files)
+
+    run(network, work_folder=tmp_path, progress=count)
+    # Between rounds the parent model alone is kept; within one, its envelopes, two models and the list of verdicts.
+    assert max(between) <= 1
+    assert max(within) <= 4 + 3
     assert left_over(tmp_path) == []

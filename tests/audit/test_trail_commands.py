@@ -58,11 +58,11 @@ def test_a_site_that_the_chain_does_not_know_is_no_quiet_site() -> None:
     admit(world, "north")
     engine = open_database("sqlite://")
     number = fill(engine, world.fresh_ledger())
-    _expect_known(engine, number, words(site="north", kinds=["site-left"]))
-    _expect_known(engine, number, words(round_number=3))
+    _expect_known(engine, [number], words(site="north", kinds=["site-left"]))
+    _expect_known(engine, [number], words(round_number=3))
     for given in ({"site": "nroth"}, {"lineage": "nobody"}):
         with pytest.raises(ConfigError, match="knows no such"):
-            _expect_known(engine, number, words(**given))
+            _expect_known(engine, [number], words(**given))
 
 
 def test_watching_tells_each_event_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,3 @@
-import csv
 import json
 import math
 import shutil
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.federated import data, plots, table
-from benchmarks.federated.__main__ import BEGIN, END, main
+from benchmarks.federated.__main__ import TABLES, main, markers
 from benchmarks.federated.data import share_out, unseen_names
 from benchmarks.federated.features import open_cache
 from benchmarks.federated.joined import SHARES, joined_scores
@@ -28,6 +27,7 @@ from node.data.samples import TrainableSample
 from protocol.dataset import TrainingSample
 from protocol.envelope import sealed_length
 from protocol.identifiers import digest_of
+from tests.benchmarks.written_words import write_split
 from tests.learning.drawn_words import NAMES, draw_word
 
 ROW = replace(all_rows()["ppocr-head"], name="tiny", sites=3, dirichlet=None)
@@ -38,17 +38,6 @@ def sample(number, label):
     sample_id = digest_of("test-word", number.to_bytes(4, "big"))[:16]
     said = TrainingSample(sample_id, digest_of("test-content"), bytes(32), digest_of("test-receipt"))
     return TrainableSample(sample_id, np.zeros((1, 1), np.uint8), label, said)
-
-
-def write_split(folder, split, pictures):
-    stem = split.lower()
-    (folder / split / f"{stem}_words").mkdir(parents=True)
-    with (folder / split / f"{stem}_labels.csv").open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.writer(stream)
-        rows.writerow(("IMAGE", "MEDICINE_NAME", "GENERIC_NAME"))
-        for number, (label, pixels) in enumerate(pictures):
-            Image.fromarray(pixels).save(folder / split / f"{stem}_words" / f"{number}.png")
-            rows.writerow((f"{number}.png", label, ""))
 
 
 @pytest.fixture(scope="module")
@@ -278,12 +267,13 @@ def test_a_split_that_was_not_there_is_scored_afterwards(command, tmp_path, caps
     # The word that a training picture repeats is not counted.
     assert json.loads(scored.read_bytes())["scores"]["site-1"]["own"][1] == len(NAMES)
     report = tmp_path / "report.md"
-    report.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
+    begin, end = markers(TABLES)
+    report.write_text(f"before\n{begin}\n{end}\nafter\n")
     command("table", "--split", "Testing", "--report", report)
     text = report.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "| `ppocr-head-central-rounds-1` | all words in one place | 1 | 1 |" in text
+    assert "| `ppocr-head-central-rounds-1` | all words in one place; rate 0.005 | 1 | 1 |" in text
     assert "| `ppocr-head-central-rounds-1+ppocr-head-zero-shot` | 1 |" in text
     assert "33 words train, 8 judge, 1 copies left out" in capsys.readouterr().out
 

@@ -24,7 +24,15 @@ def loaded(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "room", ["node.commands", "node.status", "audit.commands", "aggregator.commands", "fedrx.governor_commands"]
+    "room",
+    [
+        "node.commands",
+        "node.status",
+        "audit.commands",
+        "fedrx.audit_commands",
+        "aggregator.commands",
+        "fedrx.governor_commands",
+    ],
 )
 def test_commands_load_nothing_that_connects_or_signs(room: str) -> None:
     assert not loaded(f"import {room}") & (SIGNING | {"eth_abi", "gateways.ledger.web3_ledger"})

@@ -86,6 +86,15 @@ def test_a_backbone_stays_open():
     assert shelf.of_model(first.initial_parameters()) is first
 
 
+@pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.name)
+def test_the_scopes_of_a_backbone_share_one_copy_of_its_weights(published):
+    first, *others = (make_backbone(published.name, scope) for scope in published.scopes)
+    for other in others:
+        assert other._front is first._front
+        for name, tensor in other._shared._tail.items():
+            assert tensor.data_ptr() == first._shared._tail[name].data_ptr()
+
+
 @pytest.mark.parametrize(
     ("ask", "message"),
     [

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from learning.torch_scope import reproducible_torch
 from learning.training import TrainingPlan, applied, sample_order, train
@@ -51,6 +53,30 @@ def test_the_way_of_an_accelerator_taken_by_the_processor_gives_the_same_bytes(f
     named = dataclasses.replace(device, torch_device="cpu:0")
     again = train(backbone, backbone.initial_parameters(), features, LABELS, PLAN, named)
     assert delta_bytes(again) == delta_bytes(first[0])
+
+
+class _Devices(TorchFunctionMode):
+    """Notes what is copied to the processor, and what the CTC loss is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.copied, self.scored = [], []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        if function is torch.Tensor.cpu:
+            self.copied.append(found)
+        if function is functional.ctc_loss:
+            self.scored.append(args[0])
+        return found
+
+
+def test_the_loss_is_given_what_was_copied_to_the_processor_whatever_the_device(backbone, features, device):
+    named = dataclasses.replace(device, torch_device="cpu:0")
+    with _Devices() as devices:
+        train(backbone, backbone.initial_parameters(), features[:2], LABELS[:2], TrainingPlan(), named)
+    assert len(devices.scored) == 1
+    assert any(copy is devices.scored[0] for copy in devices.copied)
 
 
 def test_progress_is_told_after_each_step(first):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ from gateways.key_ring.sealing import Argon2Cost
 from node.consent.desk import ConsentDesk, witness_key
 from node.consent.grant import Grant
 from node.consent.notice import shipped_notice
-from node.data.proposal import Candidate, Proposal, Whereabouts
+from node.data.proposal import Candidate, ModelReading, Proposal, Whereabouts
 from node.data.review import ReviewDesk
 from node.store.local_store import LocalStore
 from node.store.pages import NewPage, NewWord, add_page, ensure_original
@@ -60,10 +60,15 @@ class Clinic:
         """A staff member with a signing key."""
         return create_account(self.key_ring, witness_key(name))
 
-    def add_words(self, patient: str, *names: str, page: str = "page") -> list[bytes]:
-        """One page of a patient with a word for each name; returns the words' ids in that order."""
+    def add_words(self, patient: str, *names: str, page: str = "page", model: str = "") -> list[bytes]:
+        """One page of a patient with a word for each name, all named otherwise by the model if it says anything.
+
+        Returns:
+            The words' ids in that order.
+        """
         digest = digest_of("test-page", f"{patient}/{page}".encode())
-        words = tuple(NewWord(crop_of(name), proposal_of(name)) for name in names)
+        said = ModelReading(1, model.lower(), (Candidate(model, 0.9),), sure=True) if model else None
+        words = tuple(NewWord(crop_of(name), replace(proposal_of(name), model=said)) for name in names)
         before = {word.word_id for word in self.words()}
         with self.store.write() as transaction:
             original = ensure_original(transaction, patient, digest, NOW)

@@ -20,6 +20,7 @@ from gateways.journal import Journal
 from gateways.outbox import Outbox
 from learning.alphabet import Alphabet
 from learning.backbone import check_parameters
+from learning.calibration import Calibration
 from learning.device import DeviceProfile
 from learning.lexicon_index import LexiconIndex
 from learning.recogniser import Recogniser
@@ -72,6 +73,7 @@ class TinyBackbone:
 
     name = "tiny"
     digest = Digest(digest_of("tiny-backbone"))
+    calibration = Calibration(temperature=0.4, none_of_these=-2.5, abstain_below=0.5)
     scope = "last-conv"
     layer = "head"
     alphabet = Alphabet("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from protocol.identifiers import lineage_id_of
 from protocol.plan import TrainingSettings
 from protocol.verdicts import VerdictCode, explain
 from tests.node.data_builders import SITE_ID
-from tests.node.site_world import LINEAGE, SiteWorld
+from tests.node.site_world import LINEAGE, SiteWorld, TinyBackbone
 
 
 @pytest.fixture
@@ -132,6 +134,24 @@ def test_a_training_is_told_while_it_runs_and_no_longer(world: SiteWorld) -> Non
     assert said[0].startswith("training, epoch 1 of 3, ")
     assert said[-1] == "training, epoch 3 of 3, 100 %, a few seconds left"
     assert sentence(world).startswith("trained; ")
+
+
+def test_features_that_are_computed_before_it_are_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = SiteWorld(tmp_path / "node", settings={"training": {"held_out_percent": 0}})
+    said: list[str] = []
+    front = TinyBackbone.front_features
+
+    def told(backbone: TinyBackbone, crops: Sequence[Any]) -> Any:
+        said.append(sentence(world))
+        return front(backbone, crops)
+
+    world.start()
+    world.settle()
+    world.open_round()
+    monkeypatch.setattr(TinyBackbone, "front_features", told)
+    world.loop.step()
+    assert len(said) == 2
+    assert said[1].startswith("computing features, 8 of 16 words, ")
 
 
 def test_a_training_that_was_killed_is_not_told(world: SiteWorld) -> None:

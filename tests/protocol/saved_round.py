@@ -33,11 +33,15 @@ def save_round(network: Network, folder: Path) -> None:
 def load_round(folder: Path) -> tuple[RoundContext, RecipientPrivateKey, Callable[[Registration], BinaryIO]]:
     """What ``judge_round`` takes; the envelopes stay on disk."""
     plan = parse_plan((folder / "plan.json").read_bytes())
-    events = [_decode(ev.LocatedEvent, value) for value in json.loads((folder / "events.json").read_text())]
-    history = History(events)
+    history = History(load_events(folder))
     context = RoundContext(IDENTITY, history, history.round(RoundId(plan.lineage_id, plan.round)), plan)
     key = RecipientPrivateKey.from_bytes((folder / "key").read_bytes())
     return context, key, lambda registration: (folder / f"envelope-{registration.event.index}").open("rb")
+
+
+def load_events(folder: Path) -> list[ev.LocatedEvent]:
+    """The event logs of the network."""
+    return [_decode(ev.LocatedEvent, value) for value in json.loads((folder / "events.json").read_text())]
 
 
 def _encode(value: Any) -> Any:

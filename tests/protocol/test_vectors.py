@@ -14,8 +14,10 @@ import pytest
 from protocol import errors
 from protocol.aggregation import aggregate
 from protocol.canonical_json import encode, parse
+from protocol.checkpoint import encode_checkpoint
 from protocol.consent import SignedReceipt, verify_receipt
 from protocol.consent_receipt import encode_receipt, parse_receipt
+from protocol.cosigning import cosign, encode_cosigned, key_id_of, parse_cosigned, proven_cosignatures
 from protocol.envelope import BoundContext, open_envelope
 from protocol.errors import VerificationError
 from protocol.fixed_point import quantise
@@ -295,3 +297,32 @@ def test_joining_refuses(case):
         text = text.replace(case["replace"], case["by"], 1)
     with raises(case):
         parse_invitation(text.encode(), now=accepted["expires_at"] - (0 if "now_after_expiry" in case else 1))
+
+
+def cosigned_by(case: dict[str, Any], note: str) -> list[str]:
+    accounts = {
+        SiteId(bytes.fromhex(site)): [AccountAddress(bytes.fromhex(account)) for account in held]
+        for site, held in case["accounts"].items()
+    }
+    return [line.name for line in proven_cosignatures(parse_cosigned(note.encode()), accounts)]
+
+
+def test_checkpoint():
+    for case in read("checkpoint")["accepted"]:
+        found = parse_cosigned(case["note"].encode())
+        assert encode_cosigned(found).decode() == case["note"]
+        assert encode_checkpoint(found.checkpoint).decode() == case["body"]
+        assert digest_of("checkpoint", case["body"].encode()).hex() == case["signed_digest"]
+        keys = case["private_keys"].items()
+        assert found.signatures == tuple(cosign(found.checkpoint, slug, bytes.fromhex(key)) for slug, key in keys)
+        for (slug, key_id), (account,) in zip(case["key_ids"].items(), case["accounts"].values(), strict=True):
+            assert key_id_of(slug, AccountAddress(bytes.fromhex(account))).hex() == key_id
+        assert cosigned_by(case, case["note"]) == list(case["key_ids"])
+
+
+@refused("checkpoint")
+def test_checkpoint_refuses(case):
+    accepted = read("checkpoint")["accepted"][0]
+    assert case["replace"] in accepted["note"]
+    with raises(case):
+        cosigned_by(accepted, accepted["note"].replace(case["replace"], case["by"], 1))

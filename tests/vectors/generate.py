@@ -17,8 +17,10 @@ import numpy as np
 from gateways.key_ring import sealing
 from gateways.key_ring.sealing import Argon2Cost
 from protocol.canonical_json import encode
+from protocol.checkpoint import encode_checkpoint
 from protocol.consent import CONSENT_DOMAIN, consent_tree, sign_receipt
 from protocol.consent_receipt import ByGuardian, encode_receipt
+from protocol.cosigning import encode_cosigned
 from protocol.dataset import TrainingSample, dataset_tree, sample_key
 from protocol.fixed_point import quantise
 from protocol.identifiers import Digest, RoundId, SiteId, digest_of
@@ -31,10 +33,11 @@ from protocol.result import Verdict, encode_verdicts, verdicts_root
 from protocol.sample_proof import Absence, Opening, Presence, SampleProof, encode_sample_proof
 from protocol.update import MANIFEST_AREA_BYTES, TrainingReport, UpdateManifest, encode_update
 from protocol.verdicts import VerdictCode
-from tests.protocol import test_consent, test_envelope, test_joining, test_result
+from tests.protocol import test_checkpoint, test_consent, test_envelope, test_joining, test_result
 from tests.protocol.builders import IDENTITY, make_plan, seal_bytes
 from tests.vectors.refused import (
     CANONICAL_JSON,
+    CHECKPOINT,
     ENVELOPE,
     INVITATION,
     KEYSTORE,
@@ -307,6 +310,22 @@ def joining() -> None:
     write("joining", accepted=accepted, refused=INVITATION)
 
 
+def checkpoint() -> None:
+    note = test_checkpoint.NOTE
+    accounts = {site_id.hex(): [a.hex() for a in held] for site_id, held in test_checkpoint.ACCOUNTS.items()}
+    accepted = [
+        {
+            "body": encode_checkpoint(note.checkpoint).decode(),
+            "signed_digest": digest_of("checkpoint", encode_checkpoint(note.checkpoint)).hex(),
+            "note": encode_cosigned(note).decode(),
+            "private_keys": {slug: key.hex() for slug, key in test_checkpoint.KEYS.items()},
+            "accounts": accounts,
+            "key_ids": {line.name: line.key_id.hex() for line in note.signatures},
+        }
+    ]
+    write("checkpoint", accepted=accepted, refused=CHECKPOINT)
+
+
 def keystore() -> None:
     key = sealing.derive(b"four words of test", Argon2Cost(2, 1, 1024), bytes.fromhex("00aa" * 8))
     secrets = {"account": bytes(range(32)), "witness/nurse": b"\xff" * 32}
@@ -337,6 +356,7 @@ if __name__ == "__main__":
         aggregation,
         result,
         joining,
+        checkpoint,
         keystore,
     ):
         make()

@@ -139,3 +139,19 @@ SAMPLE_PROOF = [
     {"name": "another dataset root for an absence", "of": 2, "dataset_root": "01" * 32, "error": "MalformedError"},
     {"name": "an unknown format", "of": 0, "replace": "proof/1", "by": "proof/2", "error": "MalformedError"},
 ]
+CHECKPOINT = _changes(
+    {
+        "another chain": ("fedrx/31337/", "fedrx/31338/"),
+        "another block": ("\n12\n", "\n13\n"),
+        "a number with a zero before it": ("\n12\n", "\n012\n"),
+        "a contract in capitals": ("0x0a0a", "0x0A0a"),
+        "another origin": ("fedrx/", "other/"),
+        "a hash with spare bits": ("s=\n\n", "t=\n\n"),
+        "a fourth line": ("s=\n\n", "s=\nmore\n\n"),
+        "no empty line": ("\n\n", "\n"),
+        "a hyphen for the dash": ("\u2014 dhaka", "- dhaka"),
+        "two spaces": ("\u2014 dhaka-general ", "\u2014 dhaka-general  "),
+        "a line of something else": ("\u2014 north", "more\n\u2014 north"),
+        "a tab": ("\u2014 dhaka", "\u2014\tdhaka"),
+    }
+)

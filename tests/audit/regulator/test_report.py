@@ -19,11 +19,9 @@ from audit.regulator.contents import Report, Scope, Section, Sources, report_of
 from audit.regulator.page import report_html
 from audit.regulator.pdf import report_pdf
 from audit.regulator.signing import ReportSignature, encode_signature, parse_signature, sign_report, signed_by
-from audit.report_command import parse_rounds
 from protocol import ledger_events as ev
 from protocol.account_signatures import account_of
 from protocol.errors import AuditError, ConfigError, MalformedError
-from protocol.history import History
 from protocol.identifiers import AccountAddress
 from protocol.ports import BlockHeader
 from protocol.verdicts import VerdictCode
@@ -74,7 +72,7 @@ def test_every_update_is_a_line_and_a_refused_one_is_told_with_its_reason(
 def test_every_proof_that_a_line_names_can_be_chosen_from_the_same_history(
     network: Network, logs: list[ev.LocatedEvent]
 ) -> None:
-    history, proofs = History(logs), 0
+    proofs = 0
     for part in made(network, logs).sections:
         for line in part.lines:
             if line.proof:
@@ -88,17 +86,18 @@ def test_every_proof_that_a_line_names_can_be_chosen_from_the_same_history(
                     given.get("--lineage"),
                     given.get("--model"),
                     given.get("--consent-root"),
+                    None,
                 )
-                assert line.tx in {str(located.position.tx_hash) for located in choose(history)}
+                assert line.tx in {str(located.position.tx_hash) for located in choose(logs)}
                 proofs += 1
     assert proofs > 20
 
 
 def test_only_the_rounds_that_were_asked_for_are_told(network: Network, logs: list[ev.LocatedEvent]) -> None:
-    report = made(network, logs, Scope(2, 2))
+    report = made(network, logs, Scope(range(2, 3)))
     assert len(section(report, "Rounds").lines) == 1
     assert len(section(report, "Participation").lines) == 4
-    assert not section(made(network, logs, Scope(3, 3)), "Refusals").lines
+    assert not section(made(network, logs, Scope(range(3, 4))), "Refusals").lines
 
 
 def test_what_was_not_replayed_is_said_and_what_was_is_told(network: Network, logs: list[ev.LocatedEvent]) -> None:
@@ -153,19 +152,6 @@ def test_a_signatures_file_of_another_shape_is_malformed(change_: tuple[str, str
     fields[change_[0]] = change_[1]
     with pytest.raises(MalformedError):
         parse_signature(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
-
-
-@pytest.mark.parametrize(
-    ("text", "rounds"), [(None, (0, None)), ("3", (3, 3)), ("3..7", (3, 7)), ("3..", (3, None)), ("0..0", (0, 0))]
-)
-def test_a_range_of_rounds_is_understood(text: str | None, rounds: tuple[int, int | None]) -> None:
-    assert parse_rounds(text) == rounds
-
-
-@pytest.mark.parametrize("text", ["", "..", "..3", "a..b", "7..3", "1..2..3", "-1", "٣"])
-def test_words_that_are_no_range_are_refused(text: str) -> None:
-    with pytest.raises(ConfigError):
-        parse_rounds(text)
 
 
 def test_another_ending_is_refused_before_anything_is_read() -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from gateways.key_ring import KeyRing
 from node.data.agreement import agreed_name, doubts
 from node.data.commands import add_to
+from node.data.other_readings import OtherReading
 from node.data.proposal import Candidate, ModelReading, Proposal
 from node.store.opening import STORE_KEY as STORE_KEY_NAME
 from node.store.pages import NewPage, NewWord, add_page, ensure_original
@@ -48,6 +49,39 @@ def test_readers_agree_when_both_name_the_same_medicine():
 def test_two_readers_that_name_nothing_do_not_agree():
     proposal = replace(read("Napa", "Napa", sure=False), flags=(UNKNOWN_MEDICINE,))
     assert agreed_name(proposal) is None
+
+
+def other(name: str | None, share: float = 0.9) -> OtherReading:
+    return OtherReading("second", 2, name, share, "letters")
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "third", "label"),
+    [
+        ("Napa", "Napa", "Napa", "Napa"),
+        ("Napa", "Napa", None, "Napa"),
+        ("Napa", "Napa", "Seclo", ""),
+        ("Napa", None, "Seclo", ""),
+        ("Napa", None, "Napa", "Napa"),
+        (None, "Seclo", "Seclo", "Seclo"),
+        (None, "Seclo", "Ace", ""),
+        (None, None, "Ace", "Ace"),
+    ],
+)
+def test_a_word_is_proposed_only_where_no_readers_name_different_medicines(engine, model, third, label):
+    proposal = replace(read("Napa", model or "Napa", sure=model is not None), others=(other(third),))
+    if engine is None:
+        proposal = replace(proposal, flags=(UNKNOWN_MEDICINE,))
+    assert proposal.label == label
+    assert proposal.readers_differ is (label == "")
+    assert agreed_name(proposal) == (label if engine is not None and label else None)
+
+
+def test_a_second_model_that_agrees_makes_no_surer_and_one_that_differs_less_sure():
+    alone = read("Napa", "Napa", share=0.7)
+    agrees, differs = (replace(alone, others=(other(name, 0.6),)) for name in ("Napa", "Seclo"))
+    assert agrees.certainty == alone.certainty
+    assert differs.certainty < 0.5 < alone.certainty
 
 
 def test_a_label_that_both_readers_contradict_is_doubted(word):

@@ -18,7 +18,8 @@ from learning.lexicon_index import LexiconIndex
 from learning.recogniser import Reading
 from node.data.intake import FileReport, ImportItem, ImportReport, IntakeParts, Outcome, import_files
 from node.data.model_reader import ModelReader
-from node.data.proposal import READERS_DISAGREE, Candidate, ModelReading
+from node.data.other_readings import OtherReading
+from node.data.proposal import MODELS_DISAGREE, READERS_DISAGREE, Candidate, ModelReading
 from node.store.local_store import LocalStore
 from node.store.pages import known_files
 from node.store.quarantine import quarantined_files
@@ -151,7 +152,7 @@ class PenModel:
 
 @pytest.mark.parametrize(
     ("says", "sure", "label", "disagree"),
-    [("Amoxil", True, "Amoxil", False), ("Lasix", True, "Lasix", True), ("Lasix", False, "Amoxil", False)],
+    [("Amoxil", True, "Amoxil", False), ("Lasix", True, "", True), ("Lasix", False, "Amoxil", False)],
     ids=["agree", "disagree", "the model is not sure"],
 )
 def test_a_global_model_reads_the_word_too_and_both_readings_are_kept(
@@ -169,6 +170,22 @@ def test_a_global_model_reads_the_word_too_and_both_readings_are_kept(
     assert [candidate.name for candidate in word.proposal.model.candidates] == [says, "Amoxil"]
     assert word.proposal.label == label
     assert (READERS_DISAGREE in word.proposal.flags) is disagree
+
+
+@pytest.mark.parametrize(("third", "label"), [("Amoxil", "Amoxil"), ("Lasix", "")], ids=["agrees", "disagrees"])
+def test_the_models_of_all_lineages_read_the_word(hospital: Hospital, tmp_path: Path, third: str, label: str) -> None:
+    readers = {}
+    for slug, says in (("first", "Amoxil"), ("second", third)):
+        pen: Any = PenModel(says, sure=True)
+        pen.read_crops = lambda crops, _names, *, threshold, pen=pen: pen.read(crops)
+        readers[slug] = ModelReader(4, pen, LexiconIndex.of(["Amoxil"]), 0.5)
+    second = readers.pop("first")
+    hospital.parts = replace(hospital.parts, second=lambda: second, others=lambda: readers)
+    hospital.take(page_file(tmp_path / "a.png", 1))
+    (word,) = hospital.words()
+    assert word.proposal.others == (OtherReading("second", 4, third, 0.9, third.lower()),)
+    assert word.proposal.label == label
+    assert (MODELS_DISAGREE in word.proposal.flags) is (label == "")
 
 
 def test_two_readers_that_agree_are_surer_than_one_and_that_disagree_come_first(

@@ -14,6 +14,7 @@ from gateways.journal import Journal
 from learning.backbone import Backbone
 from learning.backbones import OpenBackbones
 from learning.published import ENGLISH_G2, PP_OCR_V6
+from node.data.model_reader import SecondReader, open_model_reader
 from node.data.other_readings import OtherReading
 from node.data.proposal import READERS_DISAGREE
 from node.data.reading import MODELS_DISAGREE, MedicineReading, explain_image, read_image
@@ -135,6 +136,13 @@ def test_a_colour_picture_of_a_word_is_read_too(site: Site, models: GlobalModels
     assert found.medicine == "Baclofen"
 
 
+def test_a_site_that_sets_no_threshold_has_its_backbones(site: Site, models: GlobalModels) -> None:
+    assert open_model_reader(site, models, LINEAGE).threshold == 0.4
+    reading = site.settings.reading.model_copy(update={"abstain_below": None})
+    site.settings = site.settings.model_copy(update={"reading": reading})
+    assert open_model_reader(site, models, LINEAGE).threshold == ENGLISH_G2.calibration.abstain_below
+
+
 def test_a_word_that_is_no_medicine_is_not_named(site: Site, models: GlobalModels) -> None:
     (found,) = read(site, models, save(site.folder.path, draw_word("Wxyzq")), as_word=True)
     assert found.medicine is None
@@ -156,9 +164,10 @@ def test_a_strength_that_the_lexicon_does_not_know_for_the_medicine_is_flagged(
     assert UNKNOWN_STRENGTH in found.flags
 
 
-def test_two_readers_that_disagree_are_flagged(site: Site, models: GlobalModels) -> None:
+def test_where_two_readers_disagree_no_name_is_claimed(site: Site, models: GlobalModels) -> None:
     (found,) = read(site, models, page_with(site, "Azithrocin", says="Ketoral"))
-    assert found.medicine == "Azithrocin"
+    assert found.medicine is None
+    assert found.alternatives[0] == ("Azithrocin", found.confidence)
     assert READERS_DISAGREE in found.flags
     assert found.engine_text == "Ketoral"
     assert found.engine_candidates[0][0] == "Ketoral"
@@ -175,14 +184,28 @@ def test_the_model_of_another_lineage_reads_the_same_word(site: Site, models: Gl
     assert [(other.lineage, other.medicine) for other in found.others] == [("tests", "Baclofen")]
 
 
+def test_an_import_reads_with_every_lineage_that_has_a_model(site: Site, models: GlobalModels) -> None:
+    site.settings = site.settings.model_copy(update={"lineages": ("without-a-model", "tests", "second")})
+    second = SecondReader(site, models)
+    assert second.others() == {}
+    remember(models, lineage_id_of("second"), site.backbones.of(PP_OCR_V6.digest, "head"))
+    assert list(second.others()) == ["second"]
+    first, other = second(), second.others()["second"]
+    assert first is not None
+    assert (first.recogniser.backbone.name, other.recogniser.backbone.name) == (ENGLISH_G2.name, PP_OCR_V6.name)
+    assert second() is first
+    assert second.others()["second"] is other
+
+
 @pytest.mark.parametrize(("says", "flagged"), [("Baclofen", False), (None, False), ("Ketoral", True)])
-def test_models_that_name_different_medicines_are_flagged(
+def test_where_models_name_different_medicines_none_is_claimed(
     site: Site, models: GlobalModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str | None, flagged: bool
 ) -> None:
     other = OtherReading("second", 3, says, 0.9, "?")
     monkeypatch.setattr("node.data.reading.other_readings", lambda _readers, crops: [(other,)] * len(crops))
     (found,) = read(site, models, save(tmp_path, draw_word("Baclofen")), as_word=True)
     assert (MODELS_DISAGREE in found.flags) is flagged
+    assert found.medicine == (None if flagged else "Baclofen")
     assert found.others == (other,)
 
 

@@ -49,6 +49,17 @@ def test_a_rejected_word_has_no_label(clinic: Clinic) -> None:
     assert _status(clinic, word) == (WordStatus.REJECTED, "")
 
 
+def test_a_word_that_the_readers_name_differently_is_asked_about_and_not_accepted(clinic: Clinic) -> None:
+    (word,) = clinic.add_words("P001", "Napa", model="Seclo")
+    (waiting,) = clinic.review.waiting()
+    assert waiting.proposal.label == ""
+    with pytest.raises(ConfigError, match="different medicines"):
+        clinic.review.accept(word.hex(), "dr-khan", NOW)
+    assert _status(clinic, word) == (WordStatus.PROPOSED, "")
+    clinic.review.fix(word.hex(), "Seclo", "dr-khan", NOW)
+    assert _status(clinic, word) == (WordStatus.FIXED, "Seclo")
+
+
 def test_the_least_certain_word_comes_first(clinic: Clinic) -> None:
     shares = {"Seclo": 0.9, "Napa": 0.2, "Ace": 0.5}
     words = tuple(NewWord(crop_of(name), proposal_of(name, share)) for name, share in shares.items())

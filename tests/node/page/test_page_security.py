@@ -78,6 +78,7 @@ SCREENS = {
         "/import",
         "/import/kept-aside",
         "/pages",
+        "/doubts",
         "/duplicates",
         "/data",
         "/rounds",

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from node.data.proposal import READERS_DISAGREE
+from node.data.proposal import READERS_DISAGREE, Candidate, ModelReading
 from node.page.plot import Point, Series, line_plot
-from node.page.sentences import flag_sentence, sent_sentence
+from node.page.sentences import flag_sentence, readers_sentence, sent_sentence
 from node.sent import SentItem
 from node.store.duplicates import PairKind, PairStatus, add_pair, pairs, undecided_or_same_pages
 from node.store.tables import Page, WordStatus
 from node.store.users import Role, acts
 from node.store.words import StoredWord
-from prescriptions.understand import FLAGS
+from prescriptions.understand import FLAGS, UNKNOWN_MEDICINE
 from protocol.errors import LedgerUnavailableError
+from tests.node.data_builders import proposal_of
 from tests.node.page.page_world import LINES, PageWorld, draw_page, pixels_of, post
 
 
@@ -106,6 +108,55 @@ def test_what_stands_in_the_box_is_accepted_or_is_a_correction(page):
     found = {word.word_id: word for word in page.world.clinic.words()}
     assert found[first.word_id].status is WordStatus.ACCEPTED
     assert (found[second.word_id].status, found[second.word_id].label) == (WordStatus.FIXED, "Seclo")
+
+
+def test_where_the_readers_differ_nothing_stands_in_the_box_and_a_name_is_picked(page, monkeypatch):
+    says = [ModelReading(1, name.lower(), (Candidate(name, 0.9),), sure=True) for name in ("Amoxil", "Lasix")]
+    monkeypatch.setattr("node.data.intake.second_readings", lambda *_: says)
+    client = page.client("rashid")
+    upload(client, draw_page())
+    differs, agreed = waiting(page)
+    path = f"/pages/{differs.page_id.hex()}"
+    shown = client.get(path).text
+    assert ("they differ: a person is asked" in shown, "both name Amoxil" in shown) == (True, True)
+    assert re.findall(r'name="label" value="(\w*)"', shown) == ["", "Amoxil"]
+    assert {"Lasix", "Prilosec", "Amoxil"} <= set(re.findall(r'name="pick" value="(\w+)"', shown))
+    where, word = {"page": differs.page_id.hex(), "action": "accept", "label": ""}, differs.word_id.hex()
+    answer = post(client, f"/words/{word}", where, headers={"X-FedRx-Part": "1"})
+    assert answer.status_code == 400
+    assert "different medicines" in answer.json()["trouble"]
+    post(client, f"/words/{word}", {**where, "pick": "Lasix"})
+    found = {stored.word_id: stored for stored in page.world.clinic.words()}
+    assert (found[differs.word_id].status, found[differs.word_id].label) == (WordStatus.FIXED, "Lasix")
+    assert found[agreed.word_id].status is WordStatus.PROPOSED
+
+
+def test_a_label_that_both_readers_contradict_is_shown_with_its_page(page):
+    client = page.client("rashid")
+    assert "No label is in doubt" in client.get("/doubts").text
+    doubtful, other = page.world.clinic.add_words("P001", "Napa", "Seclo", model="Napa")
+    for word_id, label in ((doubtful, "Napo"), (other, "Seclo")):
+        page.world.clinic.review.fix(word_id.hex(), label, "dr-khan", page.world.now)
+    shown = client.get("/doubts").text
+    assert re.findall(r'href="/pages/[0-9a-f]{32}#word-([0-9a-f]{32})"', shown) == [doubtful.hex()]
+    assert re.findall(r"<td[^>]*>([^<]+)</td>", shown)[:2] == ["Napo", "Napa"]
+    assert 'href="/doubts"' in client.get("/pages").text
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "model", "sure", "says"),
+    [
+        ("Napa", (), "Napa", True, "both name Napa"),
+        ("Napa", (), "Seclo", True, "they differ: a person is asked"),
+        ("Napa", (), "Seclo", False, "only the page reader names Napa"),
+        ("Npq", (UNKNOWN_MEDICINE,), "Seclo", True, "only the model names Seclo"),
+        ("Npq", (UNKNOWN_MEDICINE,), "Seclo", False, "neither names a medicine"),
+    ],
+)
+def test_a_reviewer_is_told_which_reader_names_the_medicine(text, flags, model, sure, says):
+    reading = ModelReading(1, model, (Candidate(model, 0.9),), sure=sure)
+    assert readers_sentence(replace(proposal_of(text), flags=flags, model=reading)) == says
+    assert readers_sentence(proposal_of(text)) == ""
 
 
 def test_a_picked_name_is_a_correction_and_a_rejection_needs_no_label(page):

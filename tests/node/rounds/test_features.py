@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from node.data.samples import TrainableSample
-from node.rounds.features import FeatureCache, erase_features, forget_features
+from node.rounds.features import FeatureCache, FeaturesProgress, erase_features, forget_features
 from protocol.dataset import TrainingSample
 from protocol.identifiers import Digest, digest_of
 from tests.learning.drawn_words import draw_word
@@ -60,6 +61,36 @@ def test_they_are_computed_once(cache: FeatureCache, backbone: CountingBackbone,
     cache.features_of(samples())
     FeatureCache(tmp_path, KEY, backbone).features_of(samples())
     assert backbone.computed == len(NAMES)
+
+
+def test_what_is_computed_is_told_batch_by_batch_and_what_is_cached_is_not(cache: FeatureCache) -> None:
+    told: list[tuple[int, int]] = []
+
+    def tell(progress: FeaturesProgress) -> None:
+        told.append((progress.done, progress.total))
+
+    many = [replace(sample, sample_id=bytes([n]) * 16) for n, sample in enumerate(samples() * 3)]
+    cache.features_of(many[:2])
+    cache.features_of(many, tell)
+    total = len(many) - 2
+    assert told == [(min(done, total), total) for done in range(8, total + 8, 8)]
+    cache.features_of(many, tell)
+    assert told[-1] == (total, total)
+    assert len(told) == len(range(8, total + 8, 8))
+
+
+def test_who_ends_it_halfway_keeps_what_was_computed(cache: FeatureCache, backbone: CountingBackbone) -> None:
+    class EndedError(Exception):
+        pass
+
+    def end(_: FeaturesProgress) -> None:
+        raise EndedError
+
+    many = [replace(sample, sample_id=bytes([n]) * 16) for n, sample in enumerate(samples() * 3)]
+    with pytest.raises(EndedError):
+        cache.features_of(many, end)
+    cache.features_of(many)
+    assert backbone.computed == len(many)
 
 
 def test_nothing_of_them_is_on_disk_in_clear(cache: FeatureCache, backbone: CountingBackbone, tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from gateways.journal import Journal
 from learning.training import TrainingProgress
-from node.rounds.training_note import GRACE_SECONDS, HEARTBEAT_SECONDS, TrainingNote, training_note, training_noted
+from node.rounds.features import FeaturesProgress
+from node.rounds.training_note import (
+    GRACE_SECONDS,
+    HEARTBEAT_SECONDS,
+    FeaturesNote,
+    TrainingNote,
+    training_note,
+    training_noted,
+)
 from protocol.errors import LearningError, StoreError
 from protocol.identifiers import RoundId, lineage_id_of
 
@@ -57,6 +65,21 @@ def test_a_running_training_says_epoch_share_and_time_left(journal: Journal) -> 
         found = training_note(journal, ROUND, NOW + 1)
         assert found == TrainingNote(epoch=2, epochs=3, percent=61, seconds_left=39)
         assert found.sentence() == "training, epoch 2 of 3, 61 %, about 40 s left"
+
+
+def test_features_that_are_computed_first_say_how_many_and_the_time_left(journal: Journal) -> None:
+    with training_noted(journal, ROUND, lambda: NOW) as note:
+        note(FeaturesProgress(320, 3000, 9.6))
+        found = training_note(journal, ROUND, NOW + 1)
+        assert found == FeaturesNote(done=320, total=3000, seconds_left=80)
+        assert (found.percent, found.sentence()) == (10, "computing features, 320 of 3000 words, about 80 s left")
+
+
+def test_the_first_step_after_the_features_is_told_at_once(journal: Journal) -> None:
+    with training_noted(journal, ROUND, lambda: NOW) as note:
+        note(FeaturesProgress(3000, 3000, 90.0))
+        note(after(1, seconds=0.4))
+        assert isinstance(training_note(journal, ROUND, NOW), TrainingNote)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.data.other_readings import OtherReading
 from node.data.proposal import Candidate, Proposal, Whereabouts, encode_proposal, nfc, parse_proposal
 from node.store.local_store import LocalStore, check_patient
 from node.store.pages import known_files
@@ -186,9 +187,14 @@ SHARES = st.integers(0, 10_000).map(lambda n: n / 10_000)
     confidence=SHARES,
     candidates=st.lists(st.tuples(TEXTS, SHARES), max_size=3),
     flags=st.lists(TEXTS, max_size=2),
+    others=st.lists(st.tuples(TEXTS, st.none() | TEXTS, SHARES), max_size=2),
 )
 def test_a_proposal_comes_back_as_it_was_stored(
-    text: str, confidence: float, candidates: list[tuple[str, float]], flags: list[str]
+    text: str,
+    confidence: float,
+    candidates: list[tuple[str, float]],
+    flags: list[str],
+    others: list[tuple[str, str | None, float]],
 ) -> None:
     proposal = Proposal(
         nfc(text),
@@ -199,6 +205,10 @@ def test_a_proposal_comes_back_as_it_was_stored(
         "bd",
         tuple(map(nfc, flags)),
         Whereabouts("page.png", 1, (1, 2, 3, 4)),
+        others=tuple(
+            OtherReading("second", 3, None if name is None else nfc(name), share, nfc(letters))
+            for letters, name, share in others
+        ),
     )
     assert parse_proposal(encode_proposal(proposal)) == proposal
 
