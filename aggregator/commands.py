@@ -33,8 +33,8 @@ app = typer.Typer(no_args_is_help=True, help="The aggregator: opens rounds, veri
 DEFAULT_CONFIG = Path("aggregator.toml")
 Config = Annotated[Path, typer.Option("--config", "-c", help="The aggregator's settings file.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")]
-out = Console()
-talk = Console(stderr=True)
+out = Console(emoji=False)
+talk = Console(stderr=True, emoji=False)
 
 
 @app.command()

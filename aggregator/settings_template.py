@@ -21,6 +21,11 @@ class InitialChoices:
     """(slug, scope) of each lineage."""
 
 
+_LEARNING_RATES = {"last-conv": "0.004", "neck": "0.001", "head": "0.005"}
+"""By scope, chosen on a validation split: benchmarks/recogniser.md."""
+_OTHER_RATE = "0.002"
+
+
 def render(choices: InitialChoices) -> str:
     """The text of a settings file that loads as it is."""
     passphrase = _line("passphrase_file", choices.passphrase_file, "asked for at the terminal when unset")
@@ -67,7 +72,7 @@ max_rounds = 0                      # 0: no end
 [lineages.training]
 epochs = 1
 batch_size = 32
-learning_rate = "0.002"
+learning_rate = {_text(_LEARNING_RATES.get(scope, _OTHER_RATE))}
 clip_norm = "5"
 seed = 1
 """

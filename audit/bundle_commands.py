@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from audit.bundle.checking import BundleFinding, verify_bundle
@@ -31,17 +30,18 @@ from audit.options import (
     WorkFolder,
 )
 from audit.pieces import FetchLimits
-from audit.proofs.checkpoint import Checkpoint, checkpoint_at, read_checkpoint
+from audit.proofs.checkpoint import Checkpoint, last_block
 from audit.replay import ReplayOptions, Step
 from audit.report import replay_json, replay_lines, troubles
 from audit.round_range import ALL_ROUNDS, parse_rounds
+from audit.tables import progress_bar
 from audit.trail import parse_lineage
 from gateways.data_folder import require_writable, store_error
 from gateways.deployment_file import load_deployment
 from gateways.ledger.block_reader import BlockReader
 from gateways.ledger.rpc import RPCEndpoint
 from protocol.canonical_json import JSONValue
-from protocol.errors import AuditError, ConfigError
+from protocol.errors import AuditError
 from protocol.recipient_keys import RecipientPrivateKey
 
 _REQUEST_SECONDS = 60.0
@@ -71,11 +71,7 @@ def bundle_command(
     wanted = ALL_ROUNDS if rounds is None else parse_rounds(rounds)
     require_writable(out)
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
-    end = checkpoint_at(ledger, None) if checkpoint is None else read_checkpoint(checkpoint)
-    if ledger.block_hash(end.number) != end.block_hash:
-        raise ConfigError(
-            "the checkpoint is not on this chain", hint="it is another network's, or the chain was rewritten"
-        )
+    end = last_block(ledger, checkpoint)
     options = BundleOptions(
         lineage_id=None if lineage is None else parse_lineage(lineage),
         rounds=wanted,
@@ -87,7 +83,7 @@ def bundle_command(
         with (
             open_stores(ipfs_options(ipfs, swarm_key, peer), work_folder) as stores,
             tempfile.TemporaryDirectory(prefix="fedrx-bundle-", dir=work_folder) as folder,
-            Progress(console=Console(stderr=True), transient=True) as progress,
+            progress_bar() as progress,
         ):
             sources = Sources(load_deployment(deployment), end, blocks, stores)
             made = make_bundle(out, sources, Path(folder), _showing(options, progress))
@@ -127,7 +123,7 @@ def tell_bundle(
         AuditError: A step failed, or the replay found a difference or a missing piece.
         ConfigError: The file cannot be read.
     """
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("checking", total=None)
 
         def show(step: Step) -> None:

@@ -18,6 +18,9 @@ from protocol.cosigning import encode_cosigned
 from protocol.errors import AuditError, ConfigError
 from protocol.ports import Ledger
 
+_MAX_BLOCK = 10**16 - 1
+"""Of a checkpoint's body (docs/spec/checkpoint.md, section 1)."""
+
 
 def checkpoint_command(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")],
@@ -25,7 +28,9 @@ def checkpoint_command(
     rpc: Annotated[str | None, typer.Option("--rpc", help="RPC endpoint of the chain.")] = None,
     compare_rpc: CompareURL = None,
     finality: FinalityChoice = "latest",
-    block: Annotated[int | None, typer.Option("--block", min=0, help="Which block; the newest final one.")] = None,
+    block: Annotated[
+        int | None, typer.Option("--block", min=0, max=_MAX_BLOCK, help="Which block; the newest final one.")
+    ] = None,
     cosigned: Annotated[
         list[Path] | None,
         typer.Option("--cosigned", help="What fedrx node checkpoints --export wrote at a site; repeatable."),

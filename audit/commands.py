@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from audit.auditor_keys import KEYSTORE_NAME, make_auditor_key
@@ -49,7 +48,7 @@ from audit.report_command import report_check_command, report_command
 from audit.round_range import parse_rounds
 from audit.show_command import show_command
 from audit.site_command import site_command
-from audit.tables import availability_json, availability_table, output
+from audit.tables import availability_json, availability_table, output, progress_bar
 from audit.trail import parse_lineage
 from audit.trail_commands import export_command, trail_command, watch_command
 from gateways.key_ring import KeyRing, read_new_passphrase, read_passphrase
@@ -112,7 +111,7 @@ def replay_command(
     with open_stores(ipfs_options(ipfs, swarm_key, peer), work_folder) as stores:
         if opened:
             declare_use(ledger, events, opened, options.lineage_id, options.rounds, labels, send=declare)
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        with progress_bar() as progress:
             finding = replay(ledger.identity, events, stores, _showing(options, progress))
     _print_finding(finding, labels, as_json=as_json)
 
@@ -142,7 +141,7 @@ def availability_command(
     with (
         open_stores(where, work_folder) as stores,
         tempfile.TemporaryDirectory(prefix="fedrx-availability-", dir=work_folder) as folder,
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        progress_bar() as progress,
     ):
         task = progress.add_task("contents", total=len(contents))
         # A core of our own pins nothing: only what it can read from the swarm tells.

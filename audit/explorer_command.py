@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from audit.connections import ChainOptions, connect_ledger
 from audit.index.database import open_database
 from audit.names import Names, read_names
 from audit.options import RPCURL, CompareURL, DeploymentFile, FinalityChoice, IndexPlace, NamesFile, NameSlugs
+from audit.tables import progress_bar
 
 _REQUEST_SECONDS = 60.0
 _POLL_SECONDS = 4.0
@@ -53,7 +52,7 @@ def _explore(chain: ChainOptions, index: str, labels: Names, port: int) -> None:
     endpoint = RPCEndpoint(chain.rpc_url, timeout_seconds=_REQUEST_SECONDS)
     engine = open_database(index)
     try:
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        with progress_bar() as progress:
             task = progress.add_task("blocks", total=None)
             chronicle = Chronicle(
                 engine,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from protocol.errors import ConfigError, MalformedError
+from protocol.foreign_text import one_line
 from protocol.identifiers import (
     AggregatorId,
     LineageId,
@@ -37,7 +38,8 @@ class Names:
 
     def _add(self, slug: str) -> None:
         for id_of in _TABLES.values():
-            self._labels[bytes(id_of(slug))] = slug
+            # A site chooses its slug, and a terminal obeys what is in it.
+            self._labels[bytes(id_of(slug))] = one_line(slug)
 
 
 def read_names(file: Path | None, slugs: Iterable[str]) -> Names:

@@ -33,11 +33,11 @@ from audit.options import (
     WorkFolder,
 )
 from audit.proofs.checking import check_proof
-from audit.proofs.checkpoint import Checkpoint, checkpoint_at, read_checkpoint, read_cosigned
+from audit.proofs.checkpoint import Checkpoint, last_block, read_checkpoint, read_cosigned
 from audit.proofs.choosing import of_consent_root, of_model, of_sample, of_update, of_verdict
 from audit.proofs.cosigned import require_cosigned
 from audit.proofs.cosigners import read_cosigners
-from audit.proofs.proof_file import MAX_PROOF_FILE_BYTES, encode_proof_file, parse_proof_file
+from audit.proofs.proof_file import MAX_PROOF_FILE_BYTES, ProofFile, encode_proof_file, parse_proof_file
 from audit.proofs.proven_sample import (
     ProvenSample,
     begins_like_a_proven_sample,
@@ -47,8 +47,8 @@ from audit.proofs.proven_sample import (
 )
 from audit.proofs.proving import prove_events
 from audit.proofs.sentences import shown
-from audit.site_command import tell_finding
-from audit.small_files import read_small
+from audit.site_command import read_audit_key, read_sample_proof, tell_finding
+from audit.small_files import parsed, read_small
 from audit.trail import parse_lineage, parse_site
 from gateways.data_folder import write_atomically
 from gateways.ledger.block_reader import BlockReader
@@ -58,10 +58,10 @@ from protocol.errors import ConfigError
 from protocol.history import History
 from protocol.identifiers import Digest, LineageId, RoundId, SiteId
 from protocol.ledger_events import LocatedEvent
-from protocol.sample_proof import SampleProof, parse_sample_proof
-from protocol.site_audit_key import parse_site_audit_key
+from protocol.sample_proof import SampleProof
 
 _REQUEST_SECONDS = 60.0
+_PROVE = "fedrx audit prove"
 _GivenT = TypeVar("_GivenT", str, SampleProof)
 What = Literal["update", "verdict", "model", "consent", "sample"]
 
@@ -87,14 +87,10 @@ def prove_command(
     ] = None,
 ) -> None:
     """Write a file that proves something to whoever trusts one later block, without any network."""
-    of_site = None if sample is None else parse_sample_proof(read_small(sample, MAX_PROOF_FILE_BYTES))
+    of_site = None if sample is None else read_sample_proof(sample)
     choose = _chosen(what, site, round_number, lineage, model, consent_root, of_site)
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
-    end = checkpoint_at(ledger, None) if checkpoint is None else read_checkpoint(checkpoint)
-    if ledger.block_hash(end.number) != end.block_hash:
-        raise ConfigError(
-            "the checkpoint is not on this chain", hint="it is another network's, or the chain was rewritten"
-        )
+    end = last_block(ledger, checkpoint)
     events = choose(all_events(ledger))
     proof = prove_events(events, end, BlockReader(RPCEndpoint(rpc, timeout_seconds=_REQUEST_SECONDS)))
     data = encode_proof_file(proof) if of_site is None else encode_proven_sample(ProvenSample(proof, of_site))
@@ -137,11 +133,21 @@ def verify_command(
         opened = open_keys(auditor_key, passphrase_file, declare=False)
         tell_bundle(file, trusted, about, opened.keys if opened else (), labels, work_folder, as_json=as_json)
     else:
+        if auditor_key is not None:
+            raise ConfigError(f"{file} is no bundle, and only a bundle is opened", hint="leave out --auditor-key")
         data = read_small(file, MAX_PROOF_FILE_BYTES)
         if begins_like_a_proven_sample(data):
-            _tell_sample(data, trusted, about, audit_key, [*(name or ())], names, as_json=as_json)
+            _tell_sample(
+                parsed(file, data, parse_proven_sample, _PROVE),
+                trusted,
+                about,
+                audit_key,
+                [*(name or ())],
+                names,
+                as_json=as_json,
+            )
         else:
-            _tell_events(data, trusted, about, labels, as_json=as_json)
+            _tell_events(parsed(file, data, parse_proof_file, _PROVE), trusted, about, labels, as_json=as_json)
     if not as_json:
         where = f"chain {trusted.chain_id}, contract {trusted.contract_address}"
         typer.echo(f"proven for {where}, by block {trusted.number}")
@@ -150,9 +156,9 @@ def verify_command(
 
 
 def _tell_events(
-    data: bytes, trusted: Checkpoint, about: Mapping[str, JSONValue], labels: Names, *, as_json: bool
+    proof: ProofFile, trusted: Checkpoint, about: Mapping[str, JSONValue], labels: Names, *, as_json: bool
 ) -> None:
-    sentences = list(shown(check_proof(parse_proof_file(data), trusted), labels))
+    sentences = list(shown(check_proof(proof, trusted), labels))
     if as_json:
         typer.echo(json.dumps({**about, "shown": sentences}))
         return
@@ -161,7 +167,7 @@ def _tell_events(
 
 
 def _tell_sample(
-    data: bytes,
+    sample: ProvenSample,
     trusted: Checkpoint,
     about: Mapping[str, JSONValue],
     audit_key: Path | None,
@@ -172,9 +178,9 @@ def _tell_sample(
 ) -> None:
     if audit_key is None:
         raise ConfigError("--audit-key is missing", hint="a sample is shown with the site's audit key alone")
-    key = parse_site_audit_key(read_small(audit_key, MAX_PROOF_FILE_BYTES))
+    key = read_audit_key(audit_key)
     labels = read_names(names, [*slugs, *(document.site for document in key.key_documents)])
-    tell_finding(check_proven_sample(parse_proven_sample(data), key, trusted, labels), about, as_json=as_json)
+    tell_finding(check_proven_sample(sample, key, trusted, labels), about, as_json=as_json)
 
 
 def _trusted(

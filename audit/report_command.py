@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from audit.auditor_keys import open_auditor_keys
 from audit.connections import ChainOptions, IPFSOptions, all_events, connect_ledger, open_stores
@@ -30,12 +28,14 @@ from audit.options import (
     WorkFolder,
 )
 from audit.pieces import FetchLimits
-from audit.regulator.contents import Report, Scope, Sources, report_of
+from audit.regulator.contents import report_of
 from audit.regulator.page import report_html
+from audit.regulator.parts import Report, Scope, Sources
 from audit.regulator.signing import MAX_SIGNATURE_FILE_BYTES, encode_signature, parse_signature, sign_report, signed_by
 from audit.replay import ReplayOptions, replay
 from audit.round_range import ALL_ROUNDS, parse_rounds
-from audit.small_files import read_small
+from audit.small_files import parsed, read_small
+from audit.tables import progress_bar
 from audit.trail import parse_lineage
 from gateways.data_folder import write_atomically
 from gateways.deployment_file import load_deployment
@@ -114,7 +114,9 @@ def report_check_command(
     finality: FinalityChoice = "latest",
 ) -> None:
     """Check that an auditor of this deployment signed a report, and that it was not changed since."""
-    signed = parse_signature(read_small(signature_place(file), MAX_SIGNATURE_FILE_BYTES))
+    beside = signature_place(file)
+    written = read_small(beside, MAX_SIGNATURE_FILE_BYTES)
+    signed = parsed(beside, written, parse_signature, "fedrx audit report --auditor-key")
     account = signed_by(read_small(file, _MAX_REPORT_BYTES), signed)
     named = load_deployment(deployment)
     if (signed.chain_id, signed.contract_address) != (named.identity.chain_id, named.identity.contract_address):
@@ -135,7 +137,7 @@ def _replayed(ledger: Ledger, ipfs: str, options: ReplayOptions) -> ReplayFindin
     urls = tuple(url.strip() for url in ipfs.split(",") if url.strip())
     with (
         open_stores(IPFSOptions(urls), options.work_folder) as stores,
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        progress_bar() as progress,
     ):
         progress.add_task("replaying", total=None)
         return replay(ledger.identity, all_events(ledger), stores, options)

@@ -13,11 +13,11 @@ from audit.connections import ChainOptions, all_events, connect_ledger
 from audit.names import read_names
 from audit.options import RPCURL, AsJSON, CompareURL, DeploymentFile, FinalityChoice, NamesFile, NameSlugs
 from audit.site_proof import SiteFinding, check_site_proof
-from audit.small_files import read_small
+from audit.small_files import parsed, read_small
 from protocol.canonical_json import JSONValue
 from protocol.errors import AuditError
-from protocol.sample_proof import parse_sample_proof
-from protocol.site_audit_key import parse_site_audit_key
+from protocol.sample_proof import SampleProof, parse_sample_proof
+from protocol.site_audit_key import SiteAuditKey, parse_site_audit_key
 
 MAX_PROOF_BYTES = 256 << 20
 
@@ -34,12 +34,31 @@ def site_command(
     as_json: AsJSON = False,
 ) -> None:
     """Check a site's proof that a sample was, or was not, in an update, and under which consent receipt."""
-    shown_by_site = parse_sample_proof(read_small(proof, MAX_PROOF_BYTES))
-    key = parse_site_audit_key(read_small(audit_key, MAX_PROOF_BYTES))
+    shown_by_site, key = read_sample_proof(proof), read_audit_key(audit_key)
     labels = read_names(names, [*(name or ()), *(document.site for document in key.key_documents)])
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
     finding = check_site_proof(shown_by_site, key, all_events(ledger), ledger.identity, labels)
     tell_finding(finding, {}, as_json=as_json)
+
+
+def read_sample_proof(path: Path) -> SampleProof:
+    """What ``fedrx node prove sample`` wrote.
+
+    Raises:
+        ConfigError: It cannot be read, or is too long.
+        MalformedError: Not such a file; names it.
+    """
+    return parsed(path, read_small(path, MAX_PROOF_BYTES), parse_sample_proof, "fedrx node prove sample")
+
+
+def read_audit_key(path: Path) -> SiteAuditKey:
+    """What ``fedrx node prove audit-key`` wrote.
+
+    Raises:
+        ConfigError: It cannot be read, or is too long.
+        MalformedError: Not such a file; names it.
+    """
+    return parsed(path, read_small(path, MAX_PROOF_BYTES), parse_site_audit_key, "fedrx node prove audit-key")
 
 
 def tell_finding(finding: SiteFinding, about: Mapping[str, JSONValue], *, as_json: bool) -> None:

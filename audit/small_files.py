@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, MalformedError
+
+_ReadT = TypeVar("_ReadT")
 
 
 def read_small(path: Path, max_bytes: int) -> bytes:
@@ -21,3 +25,21 @@ def read_small(path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise ConfigError(f"{path} is over {max_bytes} bytes", hint="ask for the file again: it is no such file")
     return data
+
+
+def parsed(path: Path, data: bytes, parse: Callable[[bytes], _ReadT], maker: str) -> _ReadT:
+    """What a file's bytes say.
+
+    Args:
+        path: Named when they are no such thing: a command takes several files.
+        data: Its bytes, from anybody.
+        parse: Of their format.
+        maker: Says what writes such a file, where the format's own refusal gives no hint.
+
+    Raises:
+        MalformedError: The bytes do not follow their format.
+    """
+    try:
+        return parse(data)
+    except MalformedError as error:
+        raise MalformedError(f"{path}: {error.what}", hint=error.hint or f"{maker} writes it") from error

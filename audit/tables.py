@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from audit.availability import Availability
@@ -17,8 +18,14 @@ _PIPE_WIDTH = 240
 
 def output() -> Console:
     """Stdout for tables."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+    console = Console(highlight=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=_PIPE_WIDTH)
+
+
+def progress_bar() -> Progress:
+    """A bar on stderr that goes when its work is done; nothing at all where stderr is no terminal."""
+    console = Console(stderr=True, emoji=False)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 def trail_table(rows: Iterable[TrailRow]) -> Table:

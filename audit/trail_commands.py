@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 from sqlalchemy import Engine
 
 from audit.connections import ChainOptions, connect_ledger
@@ -46,7 +44,7 @@ from audit.options import (
     Until,
 )
 from audit.succession import Succession, open_succession
-from audit.tables import output, trail_csv, trail_line, trail_table
+from audit.tables import output, progress_bar, trail_csv, trail_line, trail_table
 from audit.trail import TrailRow, trail
 from gateways.data_folder import write_atomically
 from protocol.errors import ConfigError, LedgerUnavailableError
@@ -204,7 +202,7 @@ def _filled_with(ledgers: Sequence[Ledger], index: str | None) -> Iterator[tuple
     """An index in step with the chain: the one that was named, or one in memory that ends with the command."""
     engine = open_database(_IN_MEMORY if index is None else index)
     try:
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        with progress_bar() as progress:
             task = progress.add_task("blocks", total=None)
 
             def show(block: int, head: int) -> None:

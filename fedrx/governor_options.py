@@ -65,5 +65,5 @@ Fund = Annotated[
 ]
 SiteSlug = Annotated[str, typer.Argument(parser=check_slug, help="The site's public slug, such as dhaka-general.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")]
-out = Console()
-talk = Console(stderr=True)
+out = Console(emoji=False)
+talk = Console(stderr=True, emoji=False)

@@ -27,7 +27,7 @@ from gateways.embedded_kubo.repository import write_swarm_key
 from gateways.key_ring import KeyRing, read_new_passphrase
 from gateways.key_ring.accounts import address_of, create_account, open_account
 from gateways.settings import parse_settings
-from learning.published import ENGLISH_G2, PUBLISHED
+from learning.published import DEFAULT, PUBLISHED
 from protocol.canonical_json import MAX_INTEGER
 from protocol.deployment import Predecessor, encode_deployment
 from protocol.errors import ConfigError
@@ -116,7 +116,7 @@ def genesis(
     ] = None,
     backbone: Annotated[
         str | None,
-        typer.Option("--backbone", help=f"Published network whose front stays frozen; unset: {ENGLISH_G2.name}."),
+        typer.Option("--backbone", help=f"Published network whose front stays frozen; unset: {DEFAULT.name}."),
     ] = None,
     scope: Annotated[
         str | None, typer.Option("--scope", help=f"What sites train, the first when unset. {_SCOPES}.")
@@ -142,7 +142,7 @@ def genesis(
             "nothing to make round 0 from", hint="give --lexicon and --fonts, or --model to start from a global model"
         )
     # First of all: a name that does not exist must not cost a passphrase.
-    network = make_backbone(backbone or ENGLISH_G2.name, scope)
+    network = make_backbone(backbone or DEFAULT.name, scope)
     settings = GenesisSettings(
         renderings=renderings, epochs=epochs, seed=seed, families=tuple(family) if family else None
     )

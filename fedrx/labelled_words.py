@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 LABELS = "labels.csv"
 HEADER = ("file", "label")
+_MAX_CROP_BYTES = 32 << 20
+"""A crop of the largest sides, stored without compression, has half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,20 @@ def read_words(folder: Path) -> LabelledWords:
     for name, _ in rows:
         path = folder / name
         try:
-            crops.append(decode_png(path.read_bytes()))
+            crops.append(decode_png(_file_bytes(path)))
         except OSError as error:
             raise ConfigError(f"{path} cannot be read ({error.strerror})", hint=f"see {folder / LABELS}") from error
         except PrescriptionError as error:
             raise ConfigError(f"{path} is no word crop", hint="crops are PNG files of one word each") from error
     return LabelledWords(tuple(crops), tuple(label for _, label in rows))
+
+
+def _file_bytes(path: Path) -> bytes:
+    # The list may be a stranger's: a pipe would never end, and a device never be read whole.
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode) or state.st_size > _MAX_CROP_BYTES:
+        raise ConfigError(f"{path} is no word crop", hint="crops are PNG files of one word each")
+    return path.read_bytes()
 
 
 def _rows(path: Path) -> list[tuple[str, str]]:
@@ -58,7 +69,7 @@ def _rows(path: Path) -> list[tuple[str, str]]:
     if not lines or tuple(lines[0]) != HEADER:
         raise ConfigError(f"{path} does not begin with {','.join(HEADER)!r}", hint="write this header first")
     for number, cells in enumerate(lines[1:], start=2):
-        if len(cells) != len(HEADER) or not all(cells):
+        if len(cells) != len(HEADER) or not all(cells) or "\0" in cells[0]:
             raise ConfigError(f"{path} line {number} is not a file and a label", hint="give both on every line")
     if len(lines) == 1:
         raise ConfigError(f"{path} lists no word", hint="add a line for every crop")

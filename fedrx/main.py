@@ -115,7 +115,7 @@ def _failure_of(error: Exception) -> FederationError:
 
 def _print_error(line: str) -> None:
     # A file's name or an endpoint's words may hold line breaks, or codes that a terminal obeys.
-    Console(stderr=True).print(
+    Console(stderr=True, emoji=False).print(
         f"[red]error[/red] {escape(one_line(line, _MAX_MESSAGE_CHARACTERS))}", highlight=False, soft_wrap=True
     )
 

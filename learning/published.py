@@ -89,7 +89,7 @@ ENGLISH_G2 = Published(
         head=_PREDICTION,
         bilstm=_LAST_CONVOLUTION + _BILSTMS + _PREDICTION,
     ),
-    calibration=Calibration(temperature=0.32, none_of_these=-2.15, abstain_below=0.78),
+    calibration=Calibration(temperature=0.33, none_of_these=-2.24, abstain_below=0.75),
 )
 """``english_g2.pth`` (15 MB) as EasyOCR published it in its release v1.3."""
 
@@ -105,3 +105,5 @@ PP_OCR_V6 = Published(
 """``PP-OCRv6_rec_small.onnx`` (21 MB) as RapidOCR 3.10.0 published it."""
 
 PUBLISHED = (ENGLISH_G2, PP_OCR_V6)
+DEFAULT = PP_OCR_V6
+"""Of a lineage for which nobody chose: docs/adr/0015-default-backbone.md."""

@@ -21,8 +21,8 @@ DEFAULT_CONFIG = Path("node.toml")
 ORIGINALS = "originals"
 QUARANTINE = "quarantine"
 FEATURES = "features"
-out = Console()
-talk = Console(stderr=True)
+out = Console(emoji=False)
+talk = Console(stderr=True, emoji=False)
 
 
 def table_of(*headers: str) -> Table:

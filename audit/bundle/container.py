@@ -147,6 +147,8 @@ class Container:
 
     def _check_member(self, member: Member, start: int) -> int:
         """Checks what stands around a member's bytes; returns where the next one begins."""
+        if os.fstat(self._descriptor).st_size < start + _BLOCK_BYTES + member.num_bytes:
+            raise failed(Step.CONTAINER, f"it ends before {member.name} does: it was cut short")
         if self._read(start, _BLOCK_BYTES) != header_of(member.name, member.num_bytes):
             raise failed(Step.CONTAINER, f"{member.name} is not where the manifest has it")
         self._places[member.name] = Place(start + _BLOCK_BYTES, member.num_bytes)

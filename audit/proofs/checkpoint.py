@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from audit.small_files import read_small
+from audit.small_files import parsed, read_small
 from protocol.checkpoint import Checkpoint, encode_checkpoint, parse_checkpoint
 from protocol.cosigning import CosignedCheckpoint, parse_cosigned, parse_cosigned_list
-from protocol.errors import LedgerUnavailableError, MalformedError
+from protocol.errors import ConfigError, LedgerUnavailableError
 from protocol.ports import Ledger
 from protocol.signed_note import MAX_NOTE_BYTES
 
@@ -16,6 +16,7 @@ __all__ = [
     "Checkpoint",
     "checkpoint_at",
     "encode_checkpoint",
+    "last_block",
     "parse_checkpoint",
     "read_checkpoint",
     "read_cosigned",
@@ -40,14 +41,33 @@ def checkpoint_at(ledger: Ledger, block: int | None) -> Checkpoint:
     return Checkpoint(ledger.identity.chain_id, ledger.identity.contract_address, number, block_hash)
 
 
+def last_block(ledger: Ledger, path: Path | None) -> Checkpoint:
+    """The block up to which something is proven: a file's checkpoint, the newest final block without one.
+
+    Raises:
+        ConfigError: The file cannot be read, or its block is not on this chain.
+        MalformedError: Not a checkpoint.
+        LedgerUnavailableError: No answer.
+    """
+    if path is None:
+        return checkpoint_at(ledger, None)
+    end = read_checkpoint(path)
+    ours = (ledger.identity.chain_id, ledger.identity.contract_address)
+    if (end.chain_id, end.contract_address) != ours or ledger.block_hash(end.number) != end.block_hash:
+        raise ConfigError(
+            "the checkpoint is not on this chain", hint="it is another network's, or the chain was rewritten"
+        )
+    return end
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """The block of a file, whoever signed it.
 
     Raises:
         ConfigError: It cannot be read, or is too long.
-        MalformedError: Not a checkpoint.
+        MalformedError: Not a checkpoint; names the file.
     """
-    return parse_checkpoint(read_small(path, MAX_CHECKPOINT_BYTES))
+    return parsed(path, read_small(path, MAX_CHECKPOINT_BYTES), parse_checkpoint, "fedrx audit checkpoint")
 
 
 def read_cosigned(path: Path) -> CosignedCheckpoint:
@@ -57,10 +77,7 @@ def read_cosigned(path: Path) -> CosignedCheckpoint:
         ConfigError: It cannot be read, or is too long.
         MalformedError: Not a signed checkpoint; names the file.
     """
-    try:
-        return parse_cosigned(read_small(path, MAX_CHECKPOINT_BYTES))
-    except MalformedError as error:
-        raise MalformedError(f"{path}: {error.what}", hint=error.hint) from error
+    return parsed(path, read_small(path, MAX_CHECKPOINT_BYTES), parse_cosigned, "fedrx audit checkpoint --cosigned")
 
 
 def read_cosigned_list(path: Path) -> tuple[CosignedCheckpoint, ...]:
@@ -70,7 +87,4 @@ def read_cosigned_list(path: Path) -> tuple[CosignedCheckpoint, ...]:
         ConfigError: It cannot be read, or is too long.
         MalformedError: One of them is none; names the file.
     """
-    try:
-        return parse_cosigned_list(read_small(path, _MAX_LIST_BYTES))
-    except MalformedError as error:
-        raise MalformedError(f"{path}: {error.what}", hint=error.hint) from error
+    return parsed(path, read_small(path, _MAX_LIST_BYTES), parse_cosigned_list, "fedrx node checkpoints --export")

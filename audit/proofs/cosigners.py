@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from audit.small_files import read_small
+from audit.small_files import parsed, read_small
 from protocol import canonical_json
 from protocol import ledger_events as ev
 from protocol.canonical_json import JSONValue, expect_int, expect_list, expect_object, expect_str
@@ -128,7 +128,7 @@ def read_cosigners(path: Path) -> Cosigners:
         ConfigError: It cannot be read, or is too long.
         MalformedError: Not such a file.
     """
-    return parse_cosigners(read_small(path, _MAX_BYTES))
+    return parsed(path, read_small(path, _MAX_BYTES), parse_cosigners, "fedrx audit cosigners")
 
 
 def _account(value: JSONValue) -> SiteAccount:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from audit.findings import ReplayFinding
+from audit.chain_walk import Walk, walk_chain
 from audit.lineage import contributions, generations
 from audit.names import Names
+from audit.regulator.parts import Line, Report, Scope, Section, Sources
 from audit.report import replay_lines
-from audit.round_range import ALL_ROUNDS, OPEN_END
 from audit.sentences import moment, sentence_of, why_of
 from protocol import ledger_events as ev
+from protocol.errors import ConfigError
 from protocol.history import History, RoundView
 from protocol.identifiers import LineageId, SiteId
 from protocol.ledger_events import LocatedEvent, Position
-from protocol.ports import BlockHeader, ChainIdentity
 from protocol.verdicts import VerdictCode
 
 _MEMBERSHIP = (
@@ -27,82 +26,6 @@ _MEMBERSHIP = (
 _CONSENT = ev.ConsentRootPublished | ev.ConsentWithdrawn
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One statement."""
-
-    text: str
-    when: str = ""
-    """UTC, of the block; empty for what is no event."""
-    tx: str = ""
-    """0x hash of the transaction that says it."""
-    proof: str = ""
-    """What ``fedrx audit prove`` is asked for; empty where the transaction itself is all there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the report."""
-
-    title: str
-    lead: str
-    """A sentence before the lines; says so when there are none."""
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All of it."""
-
-    title: str
-    made_at: BlockHeader
-    """The newest block that was read: its time is the report's."""
-    facts: tuple[tuple[str, str], ...]
-    """Name and value of what the report is of."""
-    sections: tuple[Section, ...]
-
-    @property
-    def when(self) -> str:
-        """The time of the newest block that was read, UTC."""
-        return moment(self.made_at.timestamp)
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which rounds are reported."""
-
-    rounds: range = ALL_ROUNDS
-    """It may reach beyond the newest."""
-    lineage_id: LineageId | None = None
-    """None: all lineages."""
-
-    def takes(self, view: RoundView) -> bool:
-        """Whether a round is one of them."""
-        return view.opened.round in self.rounds and self.lineage_id in {None, view.opened.lineage_id}
-
-    @property
-    def text(self) -> str:
-        """In words."""
-        if self.rounds == ALL_ROUNDS:
-            return "all"
-        end = "the newest" if self.rounds.stop == OPEN_END else self.rounds[-1]
-        return f"{self.rounds.start} to {end}"
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What a report is made of."""
-
-    identity: ChainIdentity
-    head: BlockHeader
-    events: Sequence[LocatedEvent]
-    """All of the deployment's, in chain order."""
-    replayed: ReplayFinding | None
-    """None: nothing was replayed, and the report says so."""
-    software: tuple[tuple[str, str], ...]
-    """Name and version of what made it."""
-
-
 def report_of(sources: Sources, scope: Scope, names: Names) -> Report:
     """The report of some rounds.
 
@@ -110,6 +33,9 @@ def report_of(sources: Sources, scope: Scope, names: Names) -> Report:
         sources: Chain, replay and software.
         scope: Which rounds. Membership and consents are reported whole: an earlier consent covers a later round.
         names: Labels.
+
+    Raises:
+        ConfigError: Rounds or a lineage were named, and there are none of them.
     """
     history = History(sources.events)
     views = [
@@ -118,6 +44,9 @@ def report_of(sources: Sources, scope: Scope, names: Names) -> Report:
         for _, view in sorted(lineage.rounds.items())
         if scope.takes(view)
     ]  # fmt: skip
+    # A slip in a slug or a number must not read as "nothing happened".
+    if not views and scope != Scope():
+        raise ConfigError("the chain has none of these rounds", hint="fedrx audit trail --kind round-opened")
     identity = sources.identity
     facts = (
         ("Chain", str(identity.chain_id)),
@@ -135,7 +64,7 @@ def report_of(sources: Sources, scope: Scope, names: Names) -> Report:
         _consents(sources.events, names),
         _lineage(history, scope, names),
         _membership(sources.events, names),
-        _replay(sources.replayed, names),
+        _replay(sources, names),
         _limits(),
     )
     return Report("Audit report of a federated learning network", sources.head, facts, sections)
@@ -237,11 +166,29 @@ def _membership(events: Sequence[LocatedEvent], names: Names) -> Section:
     return _section("Membership and keys", "Who took part, and who governed.", "Nobody was admitted.", lines)
 
 
-def _replay(finding: ReplayFinding | None, names: Names) -> Section:
-    if finding is None:
-        return Section("Replay", "Nothing was recomputed for this report: run fedrx audit replay.", ())
+def _replay(sources: Sources, names: Names) -> Section:
+    if sources.replayed is None:
+        faults = _broken_rules(walk_chain(sources.events, sources.identity, names), names)
+        found = f"{len(faults)} breaks of the contract's rules" if faults else "no break of the contract's rules"
+        lead = f"No model was recomputed for this report (fedrx audit replay does it). The event logs show {found}."
+        return Section("Replay", lead, faults)
     lead = "What recomputing the rounds from the event logs and IPFS gave, byte for byte."
-    return Section("Replay", lead, tuple(Line(text.strip()) for text in replay_lines(finding, names)))
+    return Section("Replay", lead, tuple(Line(text.strip()) for text in replay_lines(sources.replayed, names)))
+
+
+def _broken_rules(walk: Walk, names: Names) -> tuple[Line, ...]:
+    """What the event logs alone show to be wrong: an endpoint that leaves some out is often found here."""
+    of_rounds = (
+        Line(f"Round {round_id.number} of {names.label(round_id.lineage_id)}: {fault.sentence}")
+        for round_id, faults in walk.of_rounds.items()
+        for fault in faults
+    )
+    of_lineages = (
+        Line(f"Lineage {names.label(lineage_id)}: {fault.sentence}")
+        for lineage_id, faults in walk.of_lineages.items()
+        for fault in faults
+    )
+    return (*(Line(fault.sentence) for fault in walk.of_network), *of_lineages, *of_rounds)
 
 
 def _limits() -> Section:
@@ -251,6 +198,7 @@ def _limits() -> Section:
         (
             Line("That a site trained honestly, or that the number of examples it states is true."),
             Line("That the history was not rewritten before the block it was read up to: compare checkpoints."),
+            Line("That the endpoint left no event out: fedrx audit bundle and fedrx audit verify show that."),
             Line("How well a model reads: each site scores it on its own words and keeps the score."),
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from audit.regulator.contents import Report
+from audit.regulator.parts import Report
 
 
 def report_html(report: Report) -> bytes:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from fpdf import FPDF
 from fpdf.enums import WrapMode, XPos, YPos
 
-from audit.regulator.contents import Line, Report, Section
+from audit.regulator.parts import Line, Report, Section
 
 _MARGIN_MM = 18
 _LABEL_MM = 36

@@ -29,6 +29,10 @@ class OtherReading:
     text: str
     """The letters as it read them, free of any lexicon."""
 
+    def __str__(self) -> str:
+        named = "" if self.medicine is None else f" → {self.medicine} {self.confidence:.0%}"
+        return f"{self.lineage}: {self.text}{named}"
+
 
 def other_readings(
     readers: Mapping[str, ModelReader], crops: Sequence[NDArray[np.uint8]]

@@ -176,7 +176,11 @@ def parse_proposal(data: bytes) -> Proposal:
     Raises:
         MalformedError: Not the encoding of a proposal.
     """
-    fields = expect_object(parse(data), _KEYS)
+    value = parse(data)
+    if isinstance(value, dict):
+        # A store may hold proposals from before models of other lineages were asked.
+        value.setdefault("others", [])
+    fields = expect_object(value, _KEYS)
     return Proposal(
         text=expect_str(fields["text"]),
         confidence=_share(fields["confidence"]),

@@ -78,7 +78,7 @@ def _reading_table(readings: Iterable[MedicineReading]) -> Table:
         names = [name for name in reading.alternatives if name[0] != reading.medicine]
         dose = " ".join(part for part in (reading.strength, reading.form, reading.frequency) if part)
         engine = f"{reading.engine_text} → {_shares(reading.engine_candidates[:2])}" if reading.engine_text else ""
-        models = ", ".join(f"{o.medicine or o.text} {o.confidence:.0%} ({o.lineage})" for o in reading.others)
+        models = ", ".join(map(str, reading.others))
         cells = (_shares(names[:3]), reading.text, engine, models, dose)
         table.add_row(
             str(reading.page),

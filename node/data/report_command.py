@@ -55,7 +55,8 @@ def _print_counts(report: DataReport) -> None:
     table.add_row("pages", f"{report.pages}, of which {report.pages_reviewed} reviewed")
     table.add_row("words", _listed(report.words))
     table.add_row("labels from", _listed(report.sources))
-    table.add_row("reviewers", f"{report.reviewers}; the busiest did {report.busiest_reviewer_share:.0%}")
+    busiest = f"; the busiest did {report.busiest_reviewer_share:.0%}" if report.reviewers else ""
+    table.add_row("reviewers", f"{report.reviewers}{busiest}")
     table.add_row("may be used", _listed(report.uses))
     for kind, decided in report.duplicates.items():
         table.add_row(f"{kind} pages", _listed(decided))
@@ -64,6 +65,9 @@ def _print_counts(report: DataReport) -> None:
 
 
 def _print_brands(brands: Brands, top: int) -> None:
+    if not brands.words:
+        out.print("no word was reviewed yet")
+        return
     table = table_of("medicine", "words")
     for name, count in brands.counts[:top]:
         table.add_row(name, str(count))

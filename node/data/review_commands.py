@@ -59,13 +59,13 @@ def list_words(
     if as_json:
         print_json([_value(word, pictures) for word in words])
         return
-    table = table_of("word", "page", "patient", "status", "read", "model", "proposal", "sure", "others", "flags")
+    table = table_of("word", "page", "patient", "status", "read", "models", "proposal", "sure", "others", "flags")
     for word in words:
         proposal = word.proposal
         others = ", ".join(f"{c.name} {c.score:.0%}" for c in proposal.candidates[1:4])
         cells = (
             word.short_id, word.page_id.hex()[:8], word.patient, word.status.value, proposal.text,
-            "" if proposal.model is None else _model_says(proposal.model),
+            "; ".join([*([_model_says(proposal.model)] if proposal.model else []), *map(str, proposal.others)]),
             word.label or proposal.label, f"{proposal.certainty:.0%}", others, ", ".join(proposal.flags),
         )  # fmt: skip
         table.add_row(*map(escape, cells))

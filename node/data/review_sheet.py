@@ -15,7 +15,7 @@ from protocol.errors import ConfigError
 
 OUT_COLUMNS = (
     "word", "action", "label", "picture", "read", "proposal", "candidates", "model_read", "model_candidates",
-    "certainty", "strength", "form", "frequency", "flags", "file", "page", "box",
+    "other_models", "certainty", "strength", "form", "frequency", "flags", "file", "page", "box",
 )  # fmt: skip
 IN_COLUMNS = ("word", "action", "label")
 MAX_SHEET_BYTES = 32 << 20
@@ -40,9 +40,10 @@ def sheet_of(words: Iterable[StoredWord], pictures: Mapping[bytes, str]) -> str:
         model_candidates = "" if model is None else "|".join(f"{c.name} {c.score:.0%}" for c in model.candidates)
         row = (
             word.word_id.hex(), _ACTION_OF.get(word.status, ""), word.label, pictures.get(word.word_id, ""),
-            proposal.text, proposal.label, candidates, model_read, model_candidates, f"{proposal.certainty:.2f}",
-            proposal.strength, proposal.form, proposal.frequency, "|".join(proposal.flags), proposal.where.file,
-            str(proposal.where.page), " ".join(map(str, proposal.where.box)),
+            proposal.text, proposal.label, candidates, model_read, model_candidates,
+            "|".join(map(str, proposal.others)), f"{proposal.certainty:.2f}", proposal.strength, proposal.form,
+            proposal.frequency, "|".join(proposal.flags), proposal.where.file, str(proposal.where.page),
+            " ".join(map(str, proposal.where.box)),
         )  # fmt: skip
         writer.writerow([row[0], row[1], row[2], *map(inert, row[3:])])
     return stream.getvalue()

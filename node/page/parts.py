@@ -14,7 +14,9 @@ from node.command_options import FEATURES, originals_of, quarantine_of
 from node.consent.desk import witness_key
 from node.consent.erasure import erase_for_good
 from node.consent.inspection import desk_of
+from node.data.explanation import read_and_explain
 from node.data.intake_parts import intake_parts, load_limits
+from node.data.model_reader import SecondReader
 from node.data.reading import explain_image
 from node.data.review import ReviewDesk
 from node.keys.rotation import require_listed
@@ -26,8 +28,12 @@ from protocol.identifiers import lineage_id_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from gateways.journal import Journal
     from node.consent.desk import ConsentDesk, Erasure
+    from node.data.explanation import Explanation
     from node.data.intake import IntakeParts
     from node.data.reading import ExplainedReading
     from node.rounds.global_models import GlobalModels
@@ -68,6 +74,8 @@ class PageParts:
     """The medicines that may be named. They load at the first call."""
     read: Callable[[str, bytes, bool], tuple[ExplainedReading, ...]]
     """Reads a file with the model in use: its name, its bytes, and whether it is one medicine word."""
+    explain: Callable[[NDArray[np.uint8]], Explanation | None]
+    """Where the model in use looks in a crop, grey uint8 [rows, columns]; None while the site holds no model."""
     password_cost: Argon2Cost = Argon2Cost()  # noqa: RUF009 - frozen
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
@@ -92,6 +100,12 @@ def parts_of(site: Site) -> PageParts:
         with in_memory(name, content) as path:
             return explain_image(site, models, path, lineage_id_of(site.settings.lineages[0]), as_word=as_word)
 
+    second = SecondReader(site, models)
+
+    def explain(crop: NDArray[np.uint8]) -> Explanation | None:
+        model = second()
+        return None if model is None else read_and_explain(model, [crop])[0][1]
+
     return PageParts(
         settings=site.settings,
         site_id=site.site_id,
@@ -113,4 +127,5 @@ def parts_of(site: Site) -> PageParts:
         intake=lambda single_words: intake_parts(site, single_words=single_words),
         lexicon=lambda: site.lexicon,
         read=read,
+        explain=explain,
     )

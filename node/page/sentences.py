@@ -11,6 +11,8 @@ from prescriptions.instructions import instruction_text
 from prescriptions.understand import AMBIGUOUS_MEDICINE, UNKNOWN_FORM, UNKNOWN_MEDICINE, UNKNOWN_STRENGTH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from node.data.proposal import Proposal
     from node.sent import SentItem
 
@@ -112,12 +114,18 @@ def sent_sentence(item: SentItem) -> SentSentence:
 
 
 def readers_sentence(proposal: Proposal) -> str:
-    """Which reader names the medicine; empty while the site has no model."""
+    """Which readers name the medicine; empty while the site has no model."""
     if proposal.model is None:
         return ""
     if proposal.readers_differ:
         return "they differ: a person is asked"
-    match proposal.engine_name, proposal.model_name:
+    if not proposal.others:
+        return _of_two(proposal.engine_name, proposal.model.name)
+    return _of_many([proposal.engine_name, proposal.model.name, *(other.medicine for other in proposal.others)])
+
+
+def _of_two(engine: str | None, model: str | None) -> str:
+    match engine, model:
         case None, None:
             return "neither names a medicine"
         case None, name:
@@ -126,6 +134,14 @@ def readers_sentence(proposal: Proposal) -> str:
             return f"only the page reader names {name}"
         case _, name:
             return f"both name {name}"
+
+
+def _of_many(named: Sequence[str | None]) -> str:
+    claims = [name for name in named if name is not None]
+    if not claims:
+        return f"none of {len(named)} names a medicine"
+    count = f"all {len(named)}" if len(claims) == len(named) else f"{len(claims)} of {len(named)}"
+    return f"{count} {'names' if len(claims) == 1 else 'name'} {claims[0]}"
 
 
 def fields_of(proposal: Proposal) -> tuple[tuple[str, str], ...]:

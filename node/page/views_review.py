@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from node.data.agreement import doubts
+from node.data.explanation_picture import explanation_png
 from node.data.review import MAX_LABEL_CHARACTERS, Decision
 from node.page.access import Submission, Visitor, submission, visitor
 from node.page.forms import Form
@@ -20,6 +21,7 @@ from node.store.redacted import redacted_png
 from node.store.tables import WordStatus
 from node.store.users import Role
 from node.store.words import StoredWord, crop_png, find_word, words_of_page
+from prescriptions.words import decode_png
 
 router = APIRouter()
 
@@ -122,6 +124,21 @@ def word_picture(visitor: Reviewer, word_id: str) -> Response:
     if crop is None:
         raise HTTPException(404, "there is no picture of this word: it was deleted after the review")
     return Response(crop, media_type="image/png")
+
+
+@router.get("/words/{word_id}/explanation")
+def word_explanation(visitor: Reviewer, word_id: str) -> Response:
+    """Where the model in use looks for each letter of a word."""
+    key = _id(word_id)
+    with visitor.parts.store.read() as transaction:
+        crop = crop_png(transaction, key) if has_word(transaction, key) else None
+    if crop is None:
+        raise HTTPException(404, "there is no picture of this word: it was deleted after the review")
+    # On the one worker: two engines at once would take twice the memory.
+    found = visitor.office.worker.submit(visitor.parts.explain, decode_png(crop)).result()
+    if found is None:
+        raise HTTPException(404, "this site holds no model yet: it comes with the first round that the node sees")
+    return Response(explanation_png([("", found)]), media_type="image/png")
 
 
 @router.post("/words/{word_id}")

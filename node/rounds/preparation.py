@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 
 _SCORING_EFFORT = 2
-"""A held-out word costs at most so many times what a trained one did: it may still have to go through the front."""
+"""A held-out word costs at most so many times what a trained one did, its way through the front included."""
 
 ShowProgress = Callable[["RoundId", "TrainingProgress"], None]
 
@@ -142,11 +142,13 @@ class Preparation:
         logger.info(
             "round.training", round=round_id.number, words=len(samples), left_out=len(found.train) - len(samples)
         )
+        started = time.monotonic()
         try:
             update = trainer.fit(parent, samples, plan, parts.site_id, progress)
             _check_norm(update, plan)
             # The round is worth more than the news of it.
-            in_time = watch.leaves(_SCORING_EFFORT * update.report.seconds * len(found.held_out) / len(samples))
+            effort = _SCORING_EFFORT * (time.monotonic() - started) / len(samples)
+            in_time = watch.leaves(effort * len(found.held_out))
             own_score = trainer.score_own(parent, update, found.held_out) if found.held_out and in_time else None
         except LearningError:
             if watch.withdrawn:

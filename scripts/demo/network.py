@@ -20,7 +20,8 @@ from scripts.demo.processes import CommandFailedError, Daemon, fedrx
 from scripts.local_chain import LocalChain
 
 LINEAGE = "easyocr-last-conv"
-SCOPE = "last-conv"
+BACKBONE, SCOPE = "english-g2", "last-conv"
+"""The source paper's. The default reads the demo's drawn words untrained, and nothing would be seen to be learned."""
 AGGREGATOR = "national-aggregator"
 SITES = ("riverside-hospital", "green-valley-clinic", "lakeview-centre", "sunrise-pharmacy")
 HOSTILE = "shadow-clinic"
@@ -190,6 +191,7 @@ def _configure_rounds(config: Path, network: DemoNetwork) -> None:
         (r"(?m)^max_rounds = \d+", f"max_rounds = {ROUNDS}"),
         (r"(?m)^epochs = \d+", "epochs = 3"),
         (r"(?m)^batch_size = \d+", "batch_size = 16"),
+        (r"(?m)^learning_rate = .*$", 'learning_rate = "0.002"'),
         (r"(?m)^weighting = \"equal\"", 'weighting = "num_examples"'),
     ):
         text, count = re.subn(pattern, value, text)
@@ -203,7 +205,7 @@ def genesis(network: DemoNetwork, lexicon: Path, fonts: Path, families: tuple[st
     chosen = [option for family in families for option in ("--family", family)]
     network.run(
         "genesis", "--lexicon", lexicon, "--fonts", fonts, "--lineage", LINEAGE, "-c", network.governor_config,
-        "--renderings", "1", *chosen,
+        "--backbone", BACKBONE, "--scope", SCOPE, "--renderings", "1", *chosen,
     )  # fmt: skip
 
 

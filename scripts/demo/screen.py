@@ -21,7 +21,7 @@ from protocol.verdicts import VerdictCode, explain
 class Screen:
     """Prints steps with their times; remembers where the time went."""
 
-    console: Console = field(default_factory=Console)
+    console: Console = field(default_factory=lambda: Console(emoji=False))
     spent: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 

@@ -133,3 +133,10 @@ def test_importing_every_module_opens_nothing():
     assert "SEEN" in done.stderr, done.stderr[-2000:]
     seen = json.loads(done.stderr.rsplit("SEEN", 1)[1])
     assert [entry for entry in seen if ".venv" not in entry[1]] == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=name_of)
+def test_no_console_makes_pictures_of_what_it_is_given(path) -> None:
+    # ``:cd:`` stands in some fingerprints, and Rich would print a disc for it.
+    made = [call for called, call in calls(path) if called == "Console"]
+    assert all(keyword(call, "emoji") is False for call in made)

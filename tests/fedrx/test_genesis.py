@@ -50,8 +50,8 @@ def genesis(folder: Path, lineage: str, *options: str) -> str:
 @pytest.mark.parametrize(
     ("options", "published", "scope"),
     [
-        ((), ENGLISH_G2, "last-conv"),
-        (("--backbone", "pp-ocr-v6"), PP_OCR_V6, "neck"),
+        ((), PP_OCR_V6, "neck"),
+        (("--backbone", "english-g2"), ENGLISH_G2, "last-conv"),
         (("--backbone", "pp-ocr-v6", "--scope", "head"), PP_OCR_V6, "head"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -187,9 +188,12 @@ def test_rounds_in_the_wrong_order_are_refused(stage: Stage) -> None:
         ("file,label\nmissing.png,Napa\n", r"missing\.png cannot be read"),
         ("file,label\nlabels.csv,Napa\n", r"labels\.csv is no word crop"),
         ("file,label\n\xe9,Napa\n", "no CSV in UTF-8"),
+        ("file,label\n\0,Napa\n", "line 2 is not a file and a label"),
+        ("file,label\npipe,Napa\n", "pipe is no word crop"),
     ],
 )
 def test_a_list_of_words_with_a_slip_in_it_is_one_line(tmp_path: Path, table: str | None, said: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
     if table is not None:
         (tmp_path / "labels.csv").write_bytes(table.encode("latin-1"))
     with pytest.raises(ConfigError, match=said):

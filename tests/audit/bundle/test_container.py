@@ -151,3 +151,11 @@ def test_a_file_that_is_not_there_is_the_operators_mistake(tmp_path: Path) -> No
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(ConfigError, match="cannot be read"):
             begins_like_a_bundle(path)
+
+
+@pytest.mark.parametrize("lacking", [1534, 1600, 2000])
+def test_a_file_that_was_cut_short_is_said_to_be(tmp_path: Path, lacking: int) -> None:
+    path = tmp_path / "bundle"
+    path.write_bytes(written(SAMPLE)[:-lacking])
+    with pytest.raises(AuditError, match=r"it ends before content/\w+ does: it was cut short"), Container(path):
+        pass

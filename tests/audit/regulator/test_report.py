@@ -15,14 +15,15 @@ from typer.testing import CliRunner
 from audit.commands import app
 from audit.names import Names
 from audit.proof_commands import _chosen
-from audit.regulator.contents import Report, Scope, Section, Sources, report_of
+from audit.regulator.contents import report_of
 from audit.regulator.page import report_html
+from audit.regulator.parts import Report, Scope, Section, Sources
 from audit.regulator.pdf import report_pdf
 from audit.regulator.signing import ReportSignature, encode_signature, parse_signature, sign_report, signed_by
 from protocol import ledger_events as ev
 from protocol.account_signatures import account_of
 from protocol.errors import AuditError, ConfigError, MalformedError
-from protocol.identifiers import AccountAddress
+from protocol.identifiers import AccountAddress, lineage_id_of
 from protocol.ports import BlockHeader
 from protocol.verdicts import VerdictCode
 from tests.audit.stage import change, honest_network, logs_of, run
@@ -101,9 +102,18 @@ def test_only_the_rounds_that_were_asked_for_are_told(network: Network, logs: li
 
 
 def test_what_was_not_replayed_is_said_and_what_was_is_told(network: Network, logs: list[ev.LocatedEvent]) -> None:
-    assert section(made(network, logs), "Replay").lead.startswith("Nothing was recomputed")
+    untold = section(made(network, logs_of(network)), "Replay")
+    assert untold.lead.endswith("The event logs show no break of the contract's rules.")
+    assert not untold.lines
     told = section(made(network, logs_of(network), replayed=True), "Replay")
     assert told.lines[-1].text == "3 of 3 global models recomputed, same bytes"
+
+
+def test_an_update_that_the_endpoint_left_out_is_told_without_ipfs(network: Network) -> None:
+    logs = logs_of(network)
+    last = [one for one in logs if isinstance(one.event, ev.UpdateRegistered) and one.event.round == 2][-1]
+    told = section(made(network, [one for one in logs if one is not last]), "Replay")
+    assert any("Round 2 of tests" in line.text for line in told.lines)
 
 
 def test_the_same_report_is_the_same_page_and_the_same_pdf(network: Network, logs: list[ev.LocatedEvent]) -> None:
@@ -157,3 +167,11 @@ def test_a_signatures_file_of_another_shape_is_malformed(change_: tuple[str, str
 def test_another_ending_is_refused_before_anything_is_read() -> None:
     found = CliRunner().invoke(app, ["report", "--deployment", "none", "--rpc", "http://127.0.0.1:1", "-o", "a.docx"])
     assert isinstance(found.exception, ConfigError)
+
+
+@pytest.mark.parametrize("scope", [Scope(range(50, 61)), Scope(lineage_id=lineage_id_of("test"))])
+def test_a_slip_in_a_lineage_or_a_round_is_no_report_of_nothing(
+    network: Network, logs: list[ev.LocatedEvent], scope: Scope
+) -> None:
+    with pytest.raises(ConfigError, match="none of these rounds"):
+        made(network, logs, scope)

@@ -250,6 +250,14 @@ def test_the_report_names_nobody_and_sends_nothing(settled, tmp_path, monkeypatc
     assert {path.name: path.read_bytes() for path in (tmp_path / "data").rglob("*.sqlite")} == before
 
 
+def test_before_the_first_review_the_tables_claim_nothing_of_reviewers_and_medicines(settled, tmp_path):
+    settled.desk.erase("P-4711", NOW, settled.originals, settled.quarantine)
+    settled.add_words("P-4712", "Amoxil")
+    text = run(tmp_path)
+    assert "no word was reviewed yet" in text
+    assert "busiest" not in text
+
+
 def test_the_tables_show_both_ends_of_the_medicines(settled, tmp_path):
     text = run(tmp_path, "--top", "1")
     assert "Amoxil" in text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from node.data.other_readings import OtherReading
 from node.data.review import Decision, ReviewDesk
 from node.data.review_sheet import OUT_COLUMNS, load_sheet, parse_sheet, sheet_of
 from node.store.local_store import LocalStore
@@ -171,6 +172,16 @@ def test_a_sheet_that_goes_out_and_comes_back_reviews_every_word(clinic: Clinic,
     counts = clinic.review.apply(load_sheet(path), "dr-khan", NOW)
     assert (counts.accepted, counts.fixed, counts.rejected, counts.originals_deleted) == (1, 1, 1, 1)
     assert sorted(word.label for word in clinic.words()) == ["", "Napa", "Seclo 20"]
+
+
+def test_a_sheet_says_what_the_models_of_other_lineages_read(clinic: Clinic) -> None:
+    clinic.add_words("P001", "Napa")
+    (word,) = clinic.review.waiting()
+    others = (OtherReading("neck", 2, "Seclo", 0.93, "seclc"), OtherReading("head", 4, None, 0.2, "nqa"))
+    stored = replace(word, proposal=replace(word.proposal, others=others))
+    (row,) = csv.DictReader(io.StringIO(sheet_of([stored], {})))
+    assert row["other_models"] == "neck: seclc → Seclo 93%|head: nqa"
+    assert (row["proposal"], row["certainty"], row["box"]) == ("", "0.45", "10 20 110 60")
 
 
 def test_a_sheet_may_come_back_twice(clinic: Clinic) -> None:

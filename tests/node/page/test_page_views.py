@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from node.data.other_readings import OtherReading
 from node.data.proposal import READERS_DISAGREE, Candidate, ModelReading
 from node.page.plot import Point, Series, line_plot
 from node.page.sentences import flag_sentence, readers_sentence, sent_sentence
@@ -17,7 +18,7 @@ from node.sent import SentItem
 from node.store.duplicates import PairKind, PairStatus, add_pair, pairs, undecided_or_same_pages
 from node.store.tables import Page, WordStatus
 from node.store.users import Role, acts
-from node.store.words import StoredWord
+from node.store.words import StoredWord, crop_pngs
 from prescriptions.understand import FLAGS, UNKNOWN_MEDICINE
 from protocol.errors import LedgerUnavailableError
 from tests.node.data_builders import proposal_of
@@ -90,6 +91,31 @@ def test_a_page_is_shown_with_its_words_boxed(page):
     assert pixels_of(picture.content).shape[:2] == (1400, 1000)
 
 
+def test_a_word_shows_where_the_model_looks_in_its_own_crop(page):
+    client = page.client("rashid")
+    upload(client, draw_page())
+    with page.parts.store.read() as transaction:
+        (key, crop), *_ = crop_pngs(transaction)
+    answer = client.get(f"/words/{key.hex()}/explanation")
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("image/png", "no-store")
+    drawn = pixels_of(answer.content)
+    assert drawn.shape[1] == 640
+    assert drawn.shape[0] > pixels_of(crop).shape[0]
+    assert page.client("nurse-rahman").get(f"/words/{key.hex()}/explanation").status_code == 403
+    assert client.get(f"/words/{'0' * 32}/explanation").status_code == 404
+
+
+def test_without_a_model_a_word_says_so(page):
+    client = page.client("rashid")
+    upload(client, draw_page())
+    with page.parts.store.read() as transaction:
+        (key, _), *_ = crop_pngs(transaction)
+    page.has_model = False
+    answer = client.get(f"/words/{key.hex()}/explanation")
+    assert answer.status_code == 404
+    assert "no model yet" in answer.text
+
+
 def test_words_come_least_certain_first(page):
     client = page.client("rashid")
     upload(client, draw_page())
@@ -157,6 +183,38 @@ def test_a_reviewer_is_told_which_reader_names_the_medicine(text, flags, model, 
     reading = ModelReading(1, model, (Candidate(model, 0.9),), sure=sure)
     assert readers_sentence(replace(proposal_of(text), flags=flags, model=reading)) == says
     assert readers_sentence(proposal_of(text)) == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "sure", "third", "says"),
+    [
+        ((), True, "Napa", "all 3 name Napa"),
+        ((), False, "Napa", "2 of 3 name Napa"),
+        ((UNKNOWN_MEDICINE,), False, "Ace", "1 of 3 names Ace"),
+        ((UNKNOWN_MEDICINE,), False, None, "none of 3 names a medicine"),
+        ((), True, "Ace", "they differ: a person is asked"),
+    ],
+)
+def test_with_a_second_model_the_readers_that_name_the_medicine_are_counted(flags, sure, third, says):
+    reading, other = ModelReading(1, "napa", (Candidate("Napa", 0.9),), sure=sure), OtherReading("b", 2, third, 0.8, "")
+    assert readers_sentence(replace(proposal_of("Napa"), flags=flags, model=reading, others=(other,))) == says
+
+
+def test_a_reviewer_sees_what_each_model_reads_and_names(page, monkeypatch):
+    says = [ModelReading(1, name.lower(), (Candidate(name, 0.9),), sure=False) for name in ("Amoxil", "Lasix")]
+    others = [(OtherReading("printed", 2, name, 0.9, f"{name}l"),) for name in ("Amoxil", "Lasix")]
+    monkeypatch.setattr("node.data.intake.second_readings", lambda *_: says)
+    monkeypatch.setattr("node.data.intake.other_readings", lambda *_: others)
+    client = page.client("rashid")
+    upload(client, draw_page())
+    shown = client.get(f"/pages/{waiting(page)[0].page_id.hex()}").text
+    assert "2 of 3 name Amoxil" in shown
+    assert re.findall(r"<dt>(Model[^<]*)</dt><dd><q>(\w+)</q>([^<]*)</dd>", shown) == [
+        ("Model, round 1", "lasix", ""),
+        ("Model of printed, round 2", "Lasixl", " → Lasix"),
+        ("Model, round 1", "amoxil", ""),
+        ("Model of printed, round 2", "Amoxill", " → Amoxil"),
+    ]
 
 
 def test_a_picked_name_is_a_correction_and_a_rejection_needs_no_label(page):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from learning.evaluation import Score, score_of
 from learning.training import applied
 from node.data.samples import trainable
 from node.rounds import preparation
+from node.rounds.features import FeatureCache
 from node.rounds.local_training import Trainer
 from node.rounds.records import RoundRecord, Stage
 from node.status import status_of
@@ -89,13 +90,15 @@ def test_without_held_out_words_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_a_round_that_is_about_to_close_is_not_missed_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fit = Trainer.fit
+    features_of, monotonic, passed = FeatureCache.features_of, time.monotonic, [0.0]
 
-    def slow_fit(*arguments: Any) -> Any:
-        update = fit(*arguments)
-        return replace(update, report=replace(update.report, seconds=ROUND_SECONDS * 16))
+    def slow_features_of(*arguments: Any) -> Any:
+        # Nearly the whole round goes by before the training begins.
+        passed[0] += ROUND_SECONDS * 0.9
+        return features_of(*arguments)
 
-    monkeypatch.setattr(Trainer, "fit", slow_fit)
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + passed[0])
+    monkeypatch.setattr(FeatureCache, "features_of", slow_features_of)
     world = world_in_round_one(tmp_path / "node", HALF)
     world.settle()
     assert record(world).stage is Stage.PINNED

@@ -16,8 +16,9 @@ from node.store.local_store import LocalStore, check_patient
 from node.store.pages import known_files
 from node.store.sealing import Place, SealingKey
 from node.store.words import crop_png
+from protocol.canonical_json import encode, parse
 from protocol.errors import ConfigError, StoreError
-from tests.node.data_builders import STORE_KEY, Clinic, crop_of
+from tests.node.data_builders import STORE_KEY, Clinic, crop_of, proposal_of
 
 PLACE = Place("words", "sealed_crop", b"row")
 
@@ -211,6 +212,14 @@ def test_a_proposal_comes_back_as_it_was_stored(
         ),
     )
     assert parse_proposal(encode_proposal(proposal)) == proposal
+
+
+def test_a_proposal_from_before_other_models_were_asked_is_read() -> None:
+    proposal = proposal_of("Napa")
+    value = parse(encode_proposal(proposal))
+    assert isinstance(value, dict)
+    del value["others"]
+    assert parse_proposal(encode(value)) == proposal
 
 
 def _start(folder: Path, code: str) -> subprocess.Popen[bytes]:
