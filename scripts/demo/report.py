@@ -162,6 +162,9 @@ def _commands(network: net.DemoNetwork) -> list[tuple[str, str]]:
     return [
         (f"{fedrx} audit trail {chain}", "everything that happened, in plain sentences"),
         (f"{fedrx} audit show {chain} --round 2", "one round: who is in it, who was refused and why"),
+        (f"{fedrx} audit explorer {chain}", "the same in a browser, each item with its proof"),
+        (f"{fedrx} audit report {chain} {ipfs} {keys} -o report.html", "what a regulator gets, signed by the auditor"),
+        (f"{fedrx} audit bundle {chain} {ipfs} -o rounds.bundle", "all rounds in one file, to verify offline"),
         (f"{fedrx} audit replay {chain} {ipfs} {keys}", "recompute every global model"),
         (f"{fedrx} audit availability {chain} {ipfs} --read", "every CID, and whether it is there"),
         (f"{fedrx} node status -c {node}", "how a site stands and why"),
