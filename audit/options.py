@@ -35,6 +35,8 @@ RoundRange = Annotated[str | None, typer.Option("--rounds", help="Rounds A..B, o
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")]
 WorkFolder = Annotated[Path | None, typer.Option("--work-folder", help="Takes ciphertext and models while running.")]
 Seconds = Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds to wait for one piece of content.")]
+AuditorKeystore = Annotated[Path | None, typer.Option("--auditor-key", help="The auditor's keystore.")]
+Declare = Annotated[bool, typer.Option("--declare", help="First declare the key's use on chain.")]
 PassphraseFile = Annotated[Path | None, typer.Option("--passphrase-file", help="A 0600 file; else a prompt asks.")]
 IndexPlace = Annotated[
     str | None,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from audit.auditor_keys import open_auditor_keys
-from audit.connections import ChainOptions, IPFSOptions, all_events, connect_ledger, open_stores
+from audit.connections import ChainOptions, all_events, connect_ledger, ipfs_options, open_stores
 from audit.findings import ReplayFinding
+from audit.key_use import open_keys
 from audit.names import read_names
 from audit.options import (
     RPCURL,
@@ -39,10 +40,10 @@ from audit.tables import progress_bar
 from audit.trail import parse_lineage
 from gateways.data_folder import write_atomically
 from gateways.deployment_file import load_deployment
-from gateways.key_ring import read_passphrase
 from protocol.errors import AuditError, ConfigError
 from protocol.history import History
-from protocol.ports import Ledger
+from protocol.ledger_events import LocatedEvent
+from protocol.ports import ChainIdentity
 
 _MAX_REPORT_BYTES = 256 << 20
 _PACKAGES = ("fedrx", "numpy", "cryptography", "web3")
@@ -73,12 +74,10 @@ def report_command(
     scope = Scope(
         ALL_ROUNDS if rounds is None else parse_rounds(rounds), None if lineage is None else parse_lineage(lineage)
     )
-    keys = (
-        None
-        if auditor_key is None
-        else open_auditor_keys(auditor_key, read_passphrase(passphrase_file, "passphrase of the auditor's keystore: "))
-    )
+    keys = open_keys(auditor_key, passphrase_file, declare=False)
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
+    head = ledger.head()
+    events = [event for event in all_events(ledger) if event.position.block_number <= head.number]
     found = None
     if ipfs:
         options = ReplayOptions(
@@ -89,9 +88,7 @@ def report_command(
             work_folder=work_folder,
             names=labels,
         )
-        found = _replayed(ledger, ipfs, options)
-    head = ledger.head()
-    events = [event for event in all_events(ledger) if event.position.block_number <= head.number]
+        found = _replayed(ledger.identity, events, ipfs, options)
     report = report_of(Sources(ledger.identity, head, events, found, _software()), scope, labels)
     data = report_html(report) if out.suffix == ".html" else _pdf(report)
     write_atomically(out, data)
@@ -133,14 +130,12 @@ def signature_place(report: Path) -> Path:
     return report.with_name(f"{report.name}.signature")
 
 
-def _replayed(ledger: Ledger, ipfs: str, options: ReplayOptions) -> ReplayFinding:
-    urls = tuple(url.strip() for url in ipfs.split(",") if url.strip())
-    with (
-        open_stores(IPFSOptions(urls), options.work_folder) as stores,
-        progress_bar() as progress,
-    ):
+def _replayed(
+    identity: ChainIdentity, events: Sequence[LocatedEvent], ipfs: str, options: ReplayOptions
+) -> ReplayFinding:
+    with open_stores(ipfs_options(ipfs, None, None), options.work_folder) as stores, progress_bar() as progress:
         progress.add_task("replaying", total=None)
-        return replay(ledger.identity, all_events(ledger), stores, options)
+        return replay(identity, events, stores, options)
 
 
 def _pdf(report: Report) -> bytes:

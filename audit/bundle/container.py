@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -101,16 +101,15 @@ class Container:
     def __init__(self, path: Path) -> None:
         with _readable(path) as file:
             self._descriptor = os.dup(file.fileno())
-        try:
+        with ExitStack() as closing:
+            closing.callback(os.close, self._descriptor)
             self.manifest, end = self._read_manifest()
             self._places: dict[str, Place] = {}
             for member in self.manifest.members:
                 end = self._check_member(member, end)
             if self._read(end, len(_END) + 1) != _END:
                 raise failed(Step.CONTAINER, "it does not end where its last member does")
-        except BaseException:
-            os.close(self._descriptor)
-            raise
+            self._closing = closing.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +117,7 @@ class Container:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._descriptor)
+        self._closing.close()
 
     def open(self, name: str) -> BinaryIO:
         """A member as a stream of its own."""
