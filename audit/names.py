@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from protocol.errors import ConfigError, MalformedError
-from protocol.foreign_text import one_line
 from protocol.identifiers import (
     AggregatorId,
     LineageId,
@@ -16,6 +15,7 @@ from protocol.identifiers import (
     lineage_id_of,
     site_id_of,
 )
+from protocol.slugs import check_slug
 
 _TABLES = {"sites": site_id_of, "aggregators": aggregator_id_of, "lineages": lineage_id_of}
 
@@ -24,13 +24,18 @@ class Names:
     """Labels of sites, aggregators and lineages.
 
     Args:
-        slugs: Public slugs of whatever kind; each labels the site, aggregator or lineage whose id is its digest.
+        slugs: Public slugs of whatever kind; each labels the site, aggregator or lineage whose id is its digest. A 0x
+            id among them has no label.
+
+    Raises:
+        ConfigError: One is no slug: a terminal and a page would obey what is in it.
     """
 
     def __init__(self, slugs: Iterable[str] = ()) -> None:
         self._labels: dict[bytes, str] = {}
         for slug in slugs:
-            self._add(slug)
+            if not slug.startswith("0x"):
+                self._add(check_slug(slug))
 
     def label(self, identifier: bytes) -> str:
         """The slug of an id, or its first hex digits."""
@@ -38,8 +43,7 @@ class Names:
 
     def _add(self, slug: str) -> None:
         for id_of in _TABLES.values():
-            # A site chooses its slug, and a terminal obeys what is in it.
-            self._labels[bytes(id_of(slug))] = one_line(slug)
+            self._labels[bytes(id_of(slug))] = slug
 
 
 def read_names(file: Path | None, slugs: Iterable[str]) -> Names:
@@ -48,7 +52,7 @@ def read_names(file: Path | None, slugs: Iterable[str]) -> Names:
     The file is TOML with the tables ``sites``, ``aggregators`` and ``lineages``, each ``slug = "0x…"``.
 
     Raises:
-        ConfigError: The file cannot be read, has another table, or an id in it is not its slug's.
+        ConfigError: The file cannot be read, has another table, or an id in it is not its slug's; or one is no slug.
     """
     known = list(slugs)
     if file is not None:
@@ -72,11 +76,12 @@ def _read_tables(file: Path) -> dict[str, dict[str, object]]:
         ) from error
     for name, table in tables.items():
         if name not in _TABLES or not isinstance(table, dict):
-            raise ConfigError(f"{file}: {name} is not one of the tables {', '.join(_TABLES)}")
+            raise ConfigError(f"{file}: {name!r:.60} is not one of the tables {', '.join(_TABLES)}")
     return tables
 
 
 def _check_entry(file: Path, table: str, slug: str, text: object) -> None:
+    check_slug(slug)
     try:
         listed = _ID_TYPES[table].from_hex(text if isinstance(text, str) else "")
     except MalformedError as error:

@@ -11,6 +11,7 @@ from audit.sentences import moment, sentence_of
 from protocol.canonical_json import JSONValue
 from protocol.identifiers import CID, AccountAddress, LineageId, SiteId, lineage_id_of, site_id_of
 from protocol.ledger_events import LedgerEvent, LocatedEvent
+from protocol.slugs import check_slug
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -68,18 +69,20 @@ def parse_lineage(text: str) -> LineageId:
     """A lineage from its slug or its 0x id.
 
     Raises:
+        ConfigError: No slug.
         MalformedError: 0x and something that is no id.
     """
-    return LineageId.from_hex(text) if text.startswith("0x") else lineage_id_of(text)
+    return LineageId.from_hex(text) if text.startswith("0x") else lineage_id_of(check_slug(text))
 
 
 def parse_site(text: str) -> SiteId:
     """A site from its slug or its 0x id.
 
     Raises:
+        ConfigError: No slug.
         MalformedError: 0x and something that is no id.
     """
-    return SiteId.from_hex(text) if text.startswith("0x") else site_id_of(text)
+    return SiteId.from_hex(text) if text.startswith("0x") else site_id_of(check_slug(text))
 
 
 def trail(events: Iterable[LocatedEvent], names: Names, contract: AccountAddress | None = None) -> Iterator[TrailRow]:

@@ -11,7 +11,7 @@ import typer
 
 from fedrx.fingerprints import check_fingerprint
 from fedrx.governor import ACCOUNT_KEY, DEFAULT_CONFIG, Governor, open_governor
-from fedrx.governor_options import Config, Fund, SiteSlug, check_slug, out, parse_account, parse_digest
+from fedrx.governor_options import Config, Fund, SiteSlug, out, parse_account, parse_digest
 from gateways.chain_follower import ChainFollower
 from gateways.daemon_block_store import SWARM_KEY_FILE
 from gateways.data_folder import DataFolder, store_error, write_atomically
@@ -35,6 +35,7 @@ from protocol.ledger_calls import (
     SetAggregators,
     SuspendSite,
 )
+from protocol.slugs import check_slug
 
 KeyDocumentFile = Annotated[Path, typer.Argument(help="site-keys.json from the site.")]
 Fingerprint = Annotated[str, typer.Option("--fingerprint", help="What the site read to you over the phone.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,20 +10,9 @@ from rich.console import Console
 
 from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import AccountAddress, Digest
+from protocol.slugs import check_slug
 
-_SLUG = r"^[a-z0-9][a-z0-9-]{0,63}$"
 _MAX_FUND_ETHER = 1_000_000.0
-
-
-def check_slug(text: str) -> str:
-    """A public name as it goes into ids that stand on the chain for good.
-
-    Raises:
-        ConfigError: Not a slug.
-    """
-    if not re.fullmatch(_SLUG, text):
-        raise ConfigError(f"{text!r} is no slug", hint="use lower-case letters, digits and hyphens")
-    return text
 
 
 def parse_account(text: str) -> AccountAddress:

@@ -8,12 +8,13 @@ import typer
 
 from audit.sentences import moment
 from fedrx.governor import DEFAULT_CONFIG, open_governor
-from fedrx.governor_options import Config, check_slug, out
+from fedrx.governor_options import Config, out
 from gateways.chain_follower import ChainFollower
 from protocol.errors import ConfigError
 from protocol.identifiers import lineage_id_of
 from protocol.ledger_calls import AbortRound
 from protocol.reverts import AttestationStillDueError
+from protocol.slugs import check_slug
 
 
 def abort(

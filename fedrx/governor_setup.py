@@ -17,7 +17,7 @@ from fedrx.governor import (
     GovernorSettings,
     open_governor,
 )
-from fedrx.governor_options import Config, PassphraseFile, check_slug, out, talk
+from fedrx.governor_options import Config, PassphraseFile, out, talk
 from fedrx.governor_template import InitialChoices, render
 from gateways.chain_follower import ChainFollower
 from gateways.daemon_block_store import SWARM_KEY_FILE
@@ -35,6 +35,7 @@ from protocol.identifiers import lineage_id_of
 from protocol.ledger_calls import CreateLineage
 from protocol.parameters import encode_parameters, parameters_digest, parse_parameters
 from protocol.plan import PLAN_SCHEMA
+from protocol.slugs import check_slug
 
 if TYPE_CHECKING:
     from learning.backbone import Backbone

@@ -12,6 +12,7 @@ from gateways.kubo_endpoint import parse_endpoint
 from gateways.ledger.finality import Finality
 from gateways.rpc_url import origin_of
 from protocol.errors import ConfigError
+from protocol.slugs import SLUG
 
 
 class Settings(BaseModel):
@@ -33,7 +34,7 @@ FilePath = Annotated[Path, AfterValidator(_beside_file)]
 """A path; relative to the settings file."""
 
 
-Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Slug = Annotated[str, Field(pattern=SLUG)]
 """The public name of a site, an aggregator or a lineage."""
 
 

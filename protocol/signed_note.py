@@ -30,7 +30,7 @@ class NoteSignature:
     """
 
     name: str
-    """Without white space and plus signs."""
+    """Characters that print, without white space and plus signs."""
     key_id: bytes
     """4 bytes."""
     signature: bytes
@@ -39,8 +39,9 @@ class NoteSignature:
     def __post_init__(self) -> None:
         if len(self.key_id) != KEY_ID_BYTES or not self.signature:
             raise MalformedError("a note's signature has a key id of four bytes and bytes behind it")
-        if not re.fullmatch(r"[^\s+]+", self.name) or _CONTROL.search(self.name):
-            raise MalformedError("a note's signature names its key without spaces and plus signs")
+        # Stricter than the format: a terminal obeys more than the ASCII controls, and a stranger chooses the name.
+        if not re.fullmatch(r"[^\s+]+", self.name) or not self.name.isprintable():
+            raise MalformedError("a note's signature names its key in print, without spaces and plus signs")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
@@ -93,10 +94,11 @@ def test_watching_says_what_a_reorganisation_made_void(capsys: pytest.CaptureFix
 
 def test_no_cell_of_a_spreadsheet_begins_like_a_formula() -> None:
     world = FakeWorld()
-    admit(world, "=1+1")
+    admit(world, "site")
     engine = open_database("sqlite://")
-    rows = list(trail(search(engine, fill(engine, world.fresh_ledger()), Search()), Names(["=1+1"])))
-    header, *cells = trail_csv(rows)
+    rows = list(trail(search(engine, fill(engine, world.fresh_ledger()), Search()), Names(["site"])))
+    header, *cells = trail_csv([*rows, replace(rows[-1], site="=1+1", sentence="+1 was admitted")])
     assert len(header) == len(cells[-1])
     assert "'=1+1" in cells[-1]
-    assert "=1+1 was admitted" in trail_line(rows[-1])
+    assert "'+1 was admitted" in cells[-1]
+    assert "site was admitted" in trail_line(rows[-1])

@@ -17,7 +17,7 @@ from audit.proofs.cosigners import read_cosigners
 from audit.site_command import read_audit_key, read_sample_proof
 from protocol.checkpoint import Checkpoint
 from protocol.errors import ConfigError, MalformedError
-from protocol.identifiers import AccountAddress, BlockHash, site_id_of
+from protocol.identifiers import AccountAddress, BlockHash
 
 BLOCK = Checkpoint(31337, AccountAddress(b"\x0a" * 20), 50, BlockHash(b"\x01" * 32))
 
@@ -69,6 +69,10 @@ def test_a_key_that_opens_nothing_is_not_taken_in_silence(tmp_path: Path) -> Non
     assert "only a bundle is opened" in str(refused)
 
 
-def test_a_slug_that_a_terminal_would_obey_is_shown_without_its_codes() -> None:
-    slug = "dhaka\x1b[2J\u202e"
-    assert Names([slug]).label(site_id_of(slug)) == "dhaka [2J "
+@pytest.mark.parametrize(
+    "slug", ["dhaka\x1b[2J", "dhaka\u202e", "dhaka\u200b", "dh\u0430ka", "two\nlines", "", "a" * 65]
+)
+def test_a_slug_that_a_terminal_would_obey_or_a_reader_mistake_is_refused(slug: str) -> None:
+    with pytest.raises(ConfigError, match="is no slug") as refused:
+        Names([slug])
+    assert str(refused.value).isprintable()
