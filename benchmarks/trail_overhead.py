@@ -2,8 +2,8 @@
 
     nice python -m benchmarks.trail_overhead
 
-The network of benchmarks/round_overhead.py with sites that train: pp-ocr-v6, scope head, on drawn words. The tables go
-to benchmarks/trail_overhead.md.
+The network of benchmarks/round_overhead.py with sites that train what a lineage trains where nobody chooses, on drawn
+words. The table goes to benchmarks/trail_overhead.md.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from gateways.chain_follower import ChainFollower
 from gateways.ledger.web3_ledger import Web3Ledger
 from learning.backbones import make_backbone
 from learning.device import profile_device
+from learning.published import DEFAULT
 from learning.rendering import find_fonts, render_words
 from learning.training import TrainingPlan, train
 from node.rounds.sealing import seal_update
@@ -50,7 +51,6 @@ REPORT = Path(__file__).with_suffix(".md")
 BAR = 0.05
 """Of the rest of a round, at most."""
 FONTS = Path(__file__).parents[1] / "fonts"
-BACKBONE, SCOPE = "pp-ocr-v6", "head"
 OWN_SHARE = 0.75
 """Of a site's words are not those of the site before: enough that no update looks like a copy of another."""
 _MAX_BYTES = 1 << 28
@@ -62,7 +62,7 @@ def stride(crops: int) -> int:
 
 def prepare(folder: Path, crops: int) -> None:
     """Drawn words, their features and content digests, and round 0."""
-    backbone = make_backbone(BACKBONE, SCOPE)
+    backbone = make_backbone(DEFAULT.name)
     np.savez(folder / "genesis.npz", **backbone.initial_parameters())
     if not crops:
         return
@@ -130,8 +130,8 @@ class Site:
         self.samples: list[TrainingSample] = []
         if crops:
             mine = slice(self._number * stride(crops), self._number * stride(crops) + crops)
-            self._backbone = make_backbone(BACKBONE, SCOPE)
-            self._features = np.load(folder / "features.npy", allow_pickle=False)[mine]
+            self._backbone = make_backbone(DEFAULT.name)
+            self._features = np.array(np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)[mine])
             self._labels = json.loads((folder / "labels.json").read_text())[mine]
             receipt = digest_of("benchmark-receipt")
             for content in json.loads((folder / "digests.json").read_text())[mine]:
@@ -230,9 +230,10 @@ def report(rows: list[str], command: str, rounds: int) -> str:
     {command}
 
 {SITES} sites, one aggregator's daemon, a Hardhat chain with the contract, a Kubo core for each of the five, all on one
-machine. The sites train {BACKBONE}, scope {SCOPE}, one pass over their own drawn words, whose features are known, as
-from a node's second round on; then they seal, register and pin. A round is from one result on the chain to the next;
-median of {rounds} after one that is dropped. Both sides look for work every 0.1 s; a block comes with each transaction.
+machine. The sites train what a lineage trains where nobody chooses ({DEFAULT.name}, scope {DEFAULT.default_scope}, one
+pass) over their own drawn words, whose features are known, as from a node's second round on; then they seal, register
+and pin. A round is from one result on the chain to the next; median of {rounds} after one that is dropped. Both sides
+look for work every 0.1 s; a block comes with each transaction.
 
 *Trail* is what the chain and the digests take: every transaction until it is in a block (by the aggregator a new round
 key, the opening and the attestation; by the slowest site a new consent root, in every round, which is more often than a
@@ -260,7 +261,7 @@ Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--crops", type=int, nargs="+", default=[600, 0], help="words of a site; 0: no training")
+    parser.add_argument("--crops", type=int, nargs="+", default=[3000, 600, 0], help="words of a site; 0: no training")
     parser.add_argument("--rounds", type=int, default=3, help="measured, after one that is dropped")
     parser.add_argument("--prepare", type=Path, help="used by the benchmark itself")
     options = parser.parse_args()
