@@ -39,9 +39,9 @@ def find_side(told: Told, word: str, lineage_id: LineageId | None, names: Names)
     found = _models(told, Digest.from_hex(word)) if word.startswith("0x") else _rounds(told, word, lineage_id)
     side = next(found, None)
     if side is None:
-        known = "a model" if word.startswith("0x") else "a round"
+        what = "model" if word.startswith("0x") else "round"
         where = "" if lineage_id is None else f" of {names.label(lineage_id)}"
-        raise ConfigError(f"the chain knows no {word}{where}", hint=f"give {known} that fedrx audit trail shows")
+        raise ConfigError(f"the chain knows no {what} {word}{where}", hint="fedrx audit trail shows which there are")
     return side
 
 
