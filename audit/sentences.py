@@ -31,6 +31,11 @@ def moment(timestamp: int) -> str:
         return f"second {timestamp}"
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """A number, its thousands apart, with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def _short(account: AccountAddress) -> str:
     return f"{str(account)[:8]}…{str(account)[-4:]}"
 
@@ -70,7 +75,7 @@ def _of_network(event: ev.LedgerEvent, names: Names) -> str:
             text = f"aggregator {who} was admitted with account {_short(event.account)}"
         case ev.AggregatorSetChanged():
             members = ", ".join(names.label(aggregator_id) for aggregator_id in event.aggregator_ids)
-            text = f"aggregator set {event.version}: {members}; {event.threshold} votes decide"
+            text = f"aggregator set {event.version}: {members}; decided by {count(event.threshold, 'vote')}"
         case ev.AuditorKeyPublished():
             said = auditor_fingerprint(event.auditor, event.key_digest)
             text = f"auditor {_short(event.auditor)} has the key of epoch {event.epoch}: {said}"
@@ -95,9 +100,9 @@ def _of_round(event: ev.RoundEvent, names: Names) -> str:
     place = f"round {event.round} of {names.label(event.lineage_id)}"
     match event:
         case ev.RoundOpened():
-            selected = sum(word.bit_count() for word in event.selected)
+            selected = count(sum(word.bit_count() for word in event.selected), "site")
             who, until = names.label(event.aggregator_id), moment(event.deadline)
-            text = f"aggregator {who} opened {place} for {selected} sites until {until}; {event.min_accepted} must pass"
+            text = f"aggregator {who} opened {place} for {selected} until {until}; {event.min_accepted} must pass"
         case ev.UpdateRegistered():
             said = f"weight {event.weight}, consent root {event.consent_version}"
             text = f"site {names.label(event.site_id)} registered update {event.index} in {place}: {said}"
@@ -120,9 +125,9 @@ def _digest(digest: bytes) -> str:
 
 
 def _counts(codes: bytes) -> str:
-    """How many updates were accepted, and why the others were not."""
-    refused = [why_of(code) for code in codes if code != VerdictCode.ACCEPTED]
-    accepted = f"{len(codes) - len(refused)} of {len(codes)} updates accepted"
+    """How many updates were accepted, and why each of the others was not."""
+    refused = [f"update {index}: {why_of(code)}" for index, code in enumerate(codes) if code != VerdictCode.ACCEPTED]
+    accepted = f"{len(codes) - len(refused)} of {count(len(codes), 'update')} accepted"
     return f"{accepted} ({'; '.join(refused)})" if refused else accepted
 
 

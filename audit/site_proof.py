@@ -12,6 +12,7 @@ from protocol.consent import SignedReceipt, verify_receipt
 from protocol.consent_factor import PatientCode, StaffCodeAndForm
 from protocol.consent_receipt import DUO_PURPOSES, ByGuardian, ByWaiver, ConsentReceipt
 from protocol.errors import ConfigError, ConsentError, MalformedError, VerificationError
+from protocol.foreign_text import one_line
 from protocol.history import ConsentView, History
 from protocol.joining import key_document_digest
 from protocol.sample_proof import (
@@ -158,8 +159,10 @@ def _receipt_sentences(receipt: ConsentReceipt, registration: Registration, publ
         f"it was used under consent receipt {receipt.receipt_id}: {_given(receipt)} on {_day(receipt.granted_at)} "
         f"until {_day(receipt.expires_at)}, for {purposes}"
     )
+    # A site wrote both; a terminal obeys more than a reader sees.
+    version, language = one_line(receipt.notice_version), one_line(receipt.language)
     yield (
-        f"the text shown was version {receipt.notice_version} in {receipt.language}, digest {receipt.notice_digest}; "
+        f"the text shown was version {version} in {language}, digest {receipt.notice_digest}; "
         f"{_factor(receipt)}; the witness's account is {receipt.witness}"
     )
     yield (

@@ -12,14 +12,14 @@ from audit.availability import Availability
 from audit.trail import TrailRow
 from protocol.canonical_json import JSONValue
 
-_PIPE_WIDTH = 240
+_PIPE_WIDTH = 100_000
 """Columns when stdout is no terminal: wide enough that no line of another program's input is folded."""
 
 
 def output() -> Console:
     """Stdout for tables."""
-    console = Console(highlight=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, emoji=False, width=_PIPE_WIDTH)
+    console = Console(highlight=False, emoji=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, markup=False, width=_PIPE_WIDTH)
 
 
 def progress_bar() -> Progress:

@@ -75,9 +75,10 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Writes a file that is complete or not there, durable on return.
 
     Raises:
-        StoreError: The disk is full or refuses.
+        StoreError: The disk is full or refuses, or what is there is no file.
     """
     try:
+        _refuse_what_is_no_file(path)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as stream:
@@ -101,16 +102,23 @@ def require_writable(path: Path) -> None:
         path: The file to write later; one that is there stays as it is.
 
     Raises:
-        StoreError: Its folder is not there or takes no file, or the path is a folder.
+        StoreError: Its folder is not there or takes no file, or what is there is no file.
     """
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _refuse_what_is_no_file(path)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(descriptor)
         Path(name).unlink()
     except OSError as error:
         raise store_error(error, path) from error
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """A rename would put a file in the place of a link, a pipe or a device, which somebody else needs."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise OSError(errno.EINVAL, "it is no file but a link, a pipe or a device")
 
 
 def sync_folder(path: Path) -> None:
@@ -139,6 +147,7 @@ _HINTS: dict[int | None, str] = {
     errno.EISDIR: "name a file, not a folder",
     errno.ENOTDIR: "name a folder, not a file",
     errno.EEXIST: "name a folder, not a file",
+    errno.EINVAL: "name the file itself",
     errno.EROFS: "name a folder on a disk that may be written",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EIO: "the disk fails: restore a backup to another one",

@@ -12,9 +12,10 @@ from protocol.verdicts import VerdictCode
 
 
 def shown(proven: Sequence[ProvenEvent], names: Names) -> Iterator[str]:
-    """Each event, then each verdict that follows from a registration and the outcome of its round."""
+    """Each event with its digests whole, then each verdict that follows from a registration and its round's outcome."""
     for one in proven:
         yield f"{moment(one.timestamp)}  block {one.block_number}  {sentence_of(one.event, names)}"
+        yield from _digests(one.event)
     outcomes = {
         (one.event.lineage_id, one.event.round): one.event.codes
         for one in proven
@@ -25,6 +26,15 @@ def shown(proven: Sequence[ProvenEvent], names: Names) -> Iterator[str]:
             codes = outcomes.get((one.event.lineage_id, one.event.round))
             if codes is not None and one.event.index < len(codes):
                 yield _verdict(one.event, codes[one.event.index], names)
+
+
+def _digests(event: ev.LedgerEvent) -> Iterator[str]:
+    """A sentence shortens digests, and whoever trains a model can make one that begins like another's."""
+    for name in event.__dataclass_fields__:
+        value = getattr(event, name)
+        # Plain bytes are verdict codes.
+        if isinstance(value, bytes) and type(value) is not bytes and any(bytes(value)):
+            yield f"    {name.replace('_', ' ')} {value!s}"
 
 
 def _verdict(event: ev.UpdateRegistered, code: int, names: Names) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from audit.names import Names
-from audit.site_proof import SiteFinding, _witnesses_at, check_site_proof
+from audit.site_proof import SiteFinding, _receipt_sentences, _witnesses_at, check_site_proof
 from gateways.journal import Journal
 from node.consent.desk import consent_entries
 from node.consent.proving import Prover
@@ -134,6 +134,17 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path / "site")
     yield made
     made.journal.close()
+
+
+def test_what_a_site_wrote_into_a_receipt_cannot_write_a_line_of_the_finding(stage: Stage) -> None:
+    proof = stage.prove(stage.napa)
+    assert isinstance(proof.evidence, Presence)
+    assert proof.evidence.opening is not None
+    written = proof.evidence.opening.signed.receipt
+    receipt = dataclasses.replace(written, language="en\x1b[2J", notice_version="1\nall is well")
+    registration = stage.network.history.round(stage.network.round_id).registrations[0]
+    said = list(_receipt_sentences(receipt, registration, registration.position))
+    assert all(sentence.isprintable() for sentence in said)
 
 
 def test_a_sample_that_trained_is_shown_with_its_receipt(stage: Stage) -> None:

@@ -68,7 +68,7 @@ def test_a_refusal_is_said_in_words() -> None:
     (row,) = trail([located(sample(ev.RoundFailed))], NAMES)
     assert row.sentence == (
         "round 3 of tests failed: 1 of 3 updates accepted "
-        "(the update is longer than the plan's norm bound; unknown code 77); the head stays"
+        "(update 1: the update is longer than the plan's norm bound; update 2: unknown code 77); the head stays"
     )
 
 
