@@ -58,7 +58,7 @@ def add_to(app: typer.Typer) -> None:
 
 def export_consent(
     patient: Patient,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write, of mode 0600.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="The file to write, of mode 0600.")],
     consent_format: Annotated[ConsentFormat, typer.Option("--format", help="What to write.")] = ConsentFormat.RECEIPT,
     receipt: Annotated[str | None, typer.Option(help="Which consent receipt, by its first digits; the latest.")] = None,
     config: Config = DEFAULT_CONFIG,

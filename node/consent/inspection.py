@@ -91,7 +91,7 @@ def list_due(
 
 def evidence(
     receipt: Annotated[str, typer.Argument(help="The consent receipt's id as listed, or its first digits.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Write the scan here, in the clear, mode 0600.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="Write the scan here, in the clear, mode 0600.")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Writes the scanned form behind a consent receipt, in the clear."""

@@ -39,7 +39,7 @@ def add_to(app: typer.Typer) -> None:
 
 def print_consent(
     patient: Patient,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The PDF to write, of mode 0600.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="The PDF to write, of mode 0600.")],
     config: Config = DEFAULT_CONFIG,
     *,
     withdrawal: Annotated[bool, typer.Option("--withdrawal", help="The slip that says what a withdrawal means.")] = (

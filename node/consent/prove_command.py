@@ -19,7 +19,7 @@ from protocol.site_audit_key import SiteAuditKey, encode_site_audit_key
 
 prove_app = typer.Typer(no_args_is_help=True, help="Shows an auditor what was in an update, and under which consent.")
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="Write it here, mode 0600.")]
+Output = Annotated[Path, typer.Option("--out", "-o", help="Write it here, mode 0600.")]
 
 
 @prove_app.command("sample")

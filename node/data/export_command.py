@@ -32,7 +32,7 @@ _ENCODERS = {ExportFormat.FHIR: export_fhir, ExportFormat.CSV: export_csv, Expor
 
 
 def export_command(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write, of mode 0600.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="The file to write, of mode 0600.")],
     export_format: Annotated[ExportFormat, typer.Option("--format", help="What to write.")] = ExportFormat.FHIR,
     patient: Annotated[str | None, typer.Option(help="Only this patient's pages, by the site's identifier.")] = None,
     config: Config = DEFAULT_CONFIG,

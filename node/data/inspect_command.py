@@ -15,7 +15,7 @@ from protocol.errors import ConfigError
 
 def inspect_command(
     image: Annotated[Path, typer.Argument(help="A page: PNG, JPG, TIFF, WEBP, PDF or DICOM.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write. WARNING: a page in clear.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="The PNG to write. WARNING: a page in clear.")],
     config: Config = DEFAULT_CONFIG,
     *,
     page: Annotated[int, typer.Option(min=1, help="Which page of the file.")] = 1,

@@ -129,7 +129,7 @@ def reject(
 @review_app.command()
 def page(
     word: Annotated[str, typer.Argument(help="Word id as listed, or its first digits.")],
-    file: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")],
+    file: Annotated[Path, typer.Option("--out", "-o", help="The PNG to write.")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Writes the page around a word: medicines, doses, patient's name and hospital; everything else is white.
