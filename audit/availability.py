@@ -12,9 +12,10 @@ from audit.names import Names
 from audit.pieces import Fetched, FetchLimits, Pieces
 from protocol import ledger_events as ev
 from protocol.errors import BlockStoreUnavailableError
-from protocol.identifiers import CID
+from protocol.identifiers import CID, RoundId
 from protocol.ledger_events import LocatedEvent
 from protocol.ports import BlockStore
+from protocol.verdicts import AVAILABILITY_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class NamedContent:
 
     cid: CID
     what: str
+    never_fetched: bool = False
+    """Whether it is an update that the aggregators could not get in time, as the verdict on chain says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +41,35 @@ class Availability:
     """Why reading failed, when it was tried and failed."""
 
     @property
+    def there(self) -> bool:
+        """Whether somebody says to hold it, or it was read."""
+        return self.num_bytes is not None or any(self.held_by)
+
+    @property
     def lost(self) -> bool:
-        """Whether nobody holds it and it could not be read."""
-        return self.num_bytes is None and not any(self.held_by)
+        """Whether it is not there, though it was once."""
+        return not self.there and not self.content.never_fetched
 
 
 def named_contents(events: Iterable[LocatedEvent], names: Names) -> tuple[NamedContent, ...]:
     """Every CID that the chain names, once, in chain order."""
+    told = [located.event for located in events]
+    unseen = {update for event in told for update in _not_fetched(event)}
     found: dict[CID, NamedContent] = {}
-    for located in events:
-        for cid, what in _named_by(located.event, names):
-            if cid != CID.zero():
-                found.setdefault(cid, NamedContent(cid, what))
+    for event in told:
+        never = isinstance(event, ev.UpdateRegistered) and (ev.round_id_of(event), event.index) in unseen
+        for cid, what in _named_by(event, names):
+            # What one place names in vain, another may have had.
+            if cid != CID.zero() and (cid not in found or (found[cid].never_fetched and not never)):
+                found[cid] = NamedContent(cid, what, never)
     return tuple(found.values())
+
+
+def _not_fetched(event: ev.LedgerEvent) -> Iterator[tuple[RoundId, int]]:
+    """The updates of a round that the aggregators could not get."""
+    if isinstance(event, ev.RoundFinalized | ev.RoundFailed):
+        lost = (index for index, code in enumerate(event.codes) if code in AVAILABILITY_CODES)
+        yield from ((ev.round_id_of(event), index) for index in lost)
 
 
 def check_availability(
@@ -80,6 +99,7 @@ def check_availability(
             held = tuple(pool.map(lambda store, cid=content.cid: _holds(store, cid), stores))
             num_bytes = why = None
             if read:
+                pieces.begin(content.cid, doubtful=content.never_fetched)
                 got = pieces.get(content.cid)
                 num_bytes, why = (got.num_bytes, None) if isinstance(got, Fetched) else (None, got.why)
                 pieces.let_go(content.cid)

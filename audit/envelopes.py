@@ -51,8 +51,12 @@ class RoundEnvelopes:
         self.notes: list[str] = []
 
     def __enter__(self) -> Self:
-        for registration in self._wanted():
-            self._pieces.begin(registration.event.envelope_cid, max_bytes=self._bound(registration))
+        wanted = self._wanted()
+        # One CID may be named twice: what one update can do without, another may need.
+        needed = {r.event.envelope_cid for r in wanted if self.said(r.event.index) not in AVAILABILITY_CODES}
+        for registration in wanted:
+            cid = registration.event.envelope_cid
+            self._pieces.begin(cid, max_bytes=self._bound(registration), doubtful=cid not in needed)
         return self
 
     def __exit__(

@@ -32,6 +32,8 @@ class FetchLimits:
     """Longest piece, in bytes."""
     timeout_seconds: float = 60.0
     """For one piece from one endpoint."""
+    doubtful_seconds: float = 5.0
+    """Likewise, at most, for a piece that the aggregators could not get: a site can register what never was."""
     threads: int = 4
     """Fetches at once."""
 
@@ -83,16 +85,19 @@ class Pieces:
         """What the auditor allows."""
         return self._limits
 
-    def begin(self, cid: CID, *, max_bytes: int | None = None) -> None:
+    def begin(self, cid: CID, *, max_bytes: int | None = None, doubtful: bool = False) -> None:
         """Starts to fetch a piece in the background, unless it is here or on its way.
 
         Args:
             cid: The piece.
             max_bytes: A bound below the auditor's own; None takes the auditor's.
+            doubtful: The aggregators could not get it in time: nobody waits long for it again.
         """
         if cid not in self._running:
             bound = min(self._limits.max_bytes, max_bytes or self._limits.max_bytes)
-            self._running[cid] = self._pool.submit(self._fetch, cid, bound)
+            seconds = self._limits.timeout_seconds
+            seconds = min(seconds, self._limits.doubtful_seconds) if doubtful else seconds
+            self._running[cid] = self._pool.submit(self._fetch, cid, bound, seconds)
 
     def get(self, cid: CID, *, max_bytes: int | None = None) -> Fetched | NotFetched:
         """A piece, fetched now if it is not here."""
@@ -116,16 +121,14 @@ class Pieces:
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _fetch(self, cid: CID, max_bytes: int) -> Fetched | NotFetched:
+    def _fetch(self, cid: CID, max_bytes: int, timeout_seconds: float) -> Fetched | NotFetched:
         destination = self._folder / cid.hex()
         why = WhyMissing.NOT_DELIVERED
         unavailable: BlockStoreUnavailableError | None = None
         answered = False
         for store in self._stores:
             try:
-                length = store.fetch(
-                    cid, destination, max_bytes=max_bytes, timeout_seconds=self._limits.timeout_seconds
-                )
+                length = store.fetch(cid, destination, max_bytes=max_bytes, timeout_seconds=timeout_seconds)
             except ContentMissingError:
                 answered = True
             except ContentMismatchError:

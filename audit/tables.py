@@ -69,7 +69,7 @@ def _calm(cell: str) -> str:
 
 def availability_table(rows: Iterable[Availability], endpoints: Sequence[str]) -> Table:
     """One row a content, one column an endpoint."""
-    table = Table("content", "CID", *endpoints, "bytes", box=None, pad_edge=False)
+    table = Table("content", "CID", *endpoints, "bytes read", box=None, pad_edge=False)
     for row in rows:
         read = _read_word(row)
         table.add_row(row.content.what, str(row.content.cid), *(_held_word(held) for held in row.held_by), read)
@@ -84,6 +84,7 @@ def availability_json(row: Availability, endpoints: Sequence[str]) -> dict[str, 
         "held_by": dict(zip(endpoints, row.held_by, strict=True)),
         "bytes": row.num_bytes,
         "why_unread": None if row.why_unread is None else row.why_unread.value,
+        "never_fetched": row.content.never_fetched,
         "lost": row.lost,
     }
 
@@ -95,4 +96,6 @@ def _held_word(held: bool | None) -> str:
 def _read_word(row: Availability) -> str:
     if row.num_bytes is not None:
         return str(row.num_bytes)
+    if row.content.never_fetched and not row.there:
+        return "not fetched by the aggregators either"
     return "" if row.why_unread is None else row.why_unread.value

@@ -140,7 +140,7 @@ def _fetch(
 ) -> tuple[dict[str, Path], tuple[str, ...]]:
     """The content's files by their members' names, and what was not delivered."""
     for content in needed:
-        pieces.begin(content.cid)
+        pieces.begin(content.cid, doubtful=content.lost_before)
     files: dict[str, Path] = {}
     missing: list[str] = []
     lost: list[str] = []

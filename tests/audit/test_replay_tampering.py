@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from audit.availability import check_availability, named_contents
 from audit.findings import Outcome, Piece, Topic, WhyMissing
+from audit.names import Names
+from audit.pieces import FetchLimits
 from protocol import envelope, recipient_keys
 from protocol import ledger_events as ev
 from protocol.aggregation import aggregate
@@ -21,6 +26,7 @@ from protocol.recipient_keys import RecipientPrivateKey
 from protocol.result import RoundResult, encode_verdicts, failed_result, make_verdicts
 from protocol.verdicts import VerdictCode
 from tests.audit.stage import about, change, honest_network, logs_of, only_round, run, store_of, topics
+from tests.fakes.block_store import FakeBlockStore
 from tests.protocol.builders import Network, random_delta, random_parameters
 
 REFUSED = VerdictCode.NORM_TOO_LARGE
@@ -283,6 +289,31 @@ def test_an_update_that_the_aggregators_did_not_fetch_is_noted_and_the_sum_is_th
     found = only_round(run(network, store))
     assert found.outcome is Outcome.SAME
     assert "not there now either" in found.notes[0]
+
+
+def test_nobody_waits_long_for_what_the_aggregators_could_not_fetch(tmp_path: Path) -> None:
+    class Patient(FakeBlockStore):
+        waited: ClassVar[dict[CID, float]] = {}
+
+        def fetch(self, cid: CID, destination: Path, *, max_bytes: int, timeout_seconds: float) -> int:
+            self.waited[cid] = timeout_seconds
+            return super().fetch(cid, destination, max_bytes=max_bytes, timeout_seconds=timeout_seconds)
+
+    network = filled()
+    network.conclude(lying_result(network, {2: VerdictCode.NOT_FETCHED}))
+    never = network.view.registrations[2].event.envelope_cid
+    store = Patient()
+    store.contents = {cid: content for cid, content in network.blocks.items() if cid != never}
+    limits = FetchLimits(timeout_seconds=60.0, doubtful_seconds=2.0)
+    assert only_round(run(network, store, limits=limits)).outcome is Outcome.SAME
+    assert store.waited.pop(never) == 2.0
+    assert set(store.waited.values()) == {60.0}
+
+    contents = named_contents(logs_of(network), Names(["tests"]))
+    rows = list(check_availability(contents, [store], tmp_path, limits, read=True))
+    assert store.waited[never] == 2.0
+    assert [row.content.cid for row in rows if not row.there] == [never]
+    assert not any(row.lost for row in rows)
 
 
 def test_a_missing_plan_a_missing_parent_and_a_missing_verdict_list_are_told_apart() -> None:
