@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from demo_ink import INKS, load_font, load_hand, photograph, scribble, take_pen, write, write_by_hand
 from PIL import Image, ImageDraw
-from reading_content import STYLES, Row, Sheet, Split, Writer
+from reading_content import STYLES, Sheet, Split, Writer
+from reading_entries import Row
 
 from prescriptions.lexicon import bundled_lexicon
 

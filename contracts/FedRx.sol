@@ -3,14 +3,14 @@ pragma solidity 0.8.37;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
-import {Rounds} from "./Rounds.sol";
+import {Endings} from "./Endings.sol";
 import {IFedRx} from "./interfaces/IFedRx.sol";
 
 /// @title The suite as deployed
 /// @notice See `IFedRx`.
 /// @dev One contract and no proxy: a registration checks membership, consent, round and uniqueness in one step, and
 /// the code that an auditor reads is the code that ran.
-contract FedRx is IFedRx, Rounds {
+contract FedRx is IFedRx, Endings {
     // ---------------------------------------------------------------------------------------------------- State
 
     SuiteLink private _predecessor;

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Bitmaps} from "./Bitmaps.sol";
+import {IEndings} from "./interfaces/IEndings.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 import {IRounds} from "./interfaces/IRounds.sol";
 
@@ -17,13 +18,13 @@ library Results {
         uint256 revoked,
         bool namesModel
     ) internal pure {
-        if (codes.length != round.submitted) revert IRounds.CodesLengthMismatch(codes.length, round.submitted);
+        if (codes.length != round.submitted) revert IEndings.CodesLengthMismatch(codes.length, round.submitted);
         uint256 acceptedByCodes = Bitmaps.ofZeroBytes(codes);
-        if (accepted != acceptedByCodes) revert IRounds.AcceptedContradictsCodes(accepted, acceptedByCodes);
-        if (accepted & revoked != 0) revert IRounds.AcceptedButRevoked(accepted & revoked);
+        if (accepted != acceptedByCodes) revert IEndings.AcceptedContradictsCodes(accepted, acceptedByCodes);
+        if (accepted & revoked != 0) revert IEndings.AcceptedButRevoked(accepted & revoked);
         uint256 count = Bitmaps.count(accepted);
-        if (namesModel && count < round.minAccepted) revert IRounds.TooFewAccepted(count, round.minAccepted);
-        if (!namesModel && count >= round.minAccepted) revert IRounds.QuorumWithoutModel(count, round.minAccepted);
+        if (namesModel && count < round.minAccepted) revert IEndings.TooFewAccepted(count, round.minAccepted);
+        if (!namesModel && count >= round.minAccepted) revert IEndings.QuorumWithoutModel(count, round.minAccepted);
     }
 
     function requireWhole(
@@ -36,7 +37,7 @@ library Results {
         if (verdictsRoot == 0) revert IMembership.MissingValue("verdictsRoot");
         if (verdictsCid == 0) revert IMembership.MissingValue("verdictsCid");
         if (modelDigest == 0) {
-            if (modelCid != 0 || stateDigest != 0) revert IRounds.FailedResultNamesModel();
+            if (modelCid != 0 || stateDigest != 0) revert IEndings.FailedResultNamesModel();
         } else if (modelCid == 0) {
             revert IMembership.MissingValue("modelCid");
         }

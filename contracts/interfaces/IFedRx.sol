@@ -2,13 +2,15 @@
 pragma solidity 0.8.37;
 
 import {IConsents} from "./IConsents.sol";
+import {IEndings} from "./IEndings.sol";
 import {IMembership} from "./IMembership.sol";
-import {IRounds} from "./IRounds.sol";
+import {IOpenings} from "./IOpenings.sol";
+import {IUpdates} from "./IUpdates.sol";
 
 /// @title The whole suite: one contract, no proxy
 /// @notice A new version is a new deployment that names its predecessor; the old one is sealed and names its
 /// successor, and audit follows the links in both directions.
-interface IFedRx is IRounds, IConsents, IMembership {
+interface IFedRx is IEndings, IUpdates, IOpenings, IConsents, IMembership {
     // ---------------------------------------------------------------------------------------------------- Types
 
     /// @notice A deployment, here or on another chain.

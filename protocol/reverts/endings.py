@@ -1,4 +1,4 @@
-"""Refusals about votes, results and aborts (contracts/Results.sol; docs/spec/round.md, section 4)."""
+"""Refusals about votes, results and aborts (contracts/Endings.sol and Results.sol; docs/spec/round.md, section 4)."""
 
 from __future__ import annotations
 

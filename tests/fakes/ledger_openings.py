@@ -1,4 +1,4 @@
-"""contracts/Rounds.sol said again, first half: lineages, round keys and openings."""
+"""contracts/Openings.sol said again: lineages, round keys and openings."""
 
 from __future__ import annotations
 

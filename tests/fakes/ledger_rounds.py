@@ -1,4 +1,4 @@
-"""contracts/Rounds.sol and Results.sol said again, second half: updates, results and aborts."""
+"""contracts/Updates.sol, Endings.sol and Results.sol said again: updates, results and aborts."""
 
 from __future__ import annotations
 

@@ -32,8 +32,9 @@ from protocol.errors import (
 from protocol.identifiers import digest_of
 from protocol.reverts import RoundNotOpenError
 from protocol.round import RoundState
-from tests.node.data.test_intake import Hospital, page_file
-from tests.node.site_world import KEY_DIGEST, NAMES, SITE_ID, SiteWorld
+from tests.node.data.hospital import Hospital, page_file
+from tests.node.network_around import KEY_DIGEST
+from tests.node.site_world import NAMES, SITE_ID, SiteWorld
 
 CALLS = {
     "ledger": {"head", "send"},

@@ -18,7 +18,8 @@ from protocol.identifiers import lineage_id_of
 from protocol.plan import TrainingSettings
 from protocol.verdicts import VerdictCode, explain
 from tests.node.data_builders import SITE_ID
-from tests.node.site_world import LINEAGE, SiteWorld, TinyBackbone
+from tests.node.site_world import LINEAGE, SiteWorld
+from tests.node.tiny_backbone import TinyBackbone
 
 
 @pytest.fixture

@@ -16,13 +16,6 @@ from protocol.verdicts import VerdictCode
 from tests.protocol.builders import Network, account_of
 
 
-@pytest.fixture
-def network() -> Network:
-    network = Network()
-    network.open_round()
-    return network
-
-
 def consent_code(network: Network, registration) -> VerdictCode | None:
     try:
         network.history.check_consent(registration, network.view)

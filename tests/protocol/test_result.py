@@ -22,20 +22,12 @@ from protocol.result import (
     verdicts_root,
 )
 from protocol.verdicts import VerdictCode
-from tests.protocol.builders import Network
 
 ROUND = RoundId(LineageId(b"\x01" * 32), 4)
 VERDICTS = tuple(
     Verdict(index, SiteId(bytes([index + 1]) * 32), Digest(bytes([index + 9]) * 32), code)
     for index, code in enumerate([VerdictCode.ACCEPTED, VerdictCode.NOT_FETCHED, VerdictCode.ACCEPTED])
 )
-
-
-@pytest.fixture
-def network() -> Network:
-    network = Network()
-    network.open_round()
-    return network
 
 
 def test_a_verdict_list_comes_back_from_its_bytes():

@@ -4,100 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from gateways.chain_follower import ChainFollower
 from gateways.data_folder import DataFolder
 from gateways.journal import Journal
 from gateways.repeating import repeat
-from node.checkpoints.keeper import CheckpointKeeper
 from node.checkpoints.kept import KeptCheckpoints
 from node.checkpoints.rewrites import noted_rewrite
-from node.commands import app
 from node.daemon import WAITS_FOR
-from node.site import Site
 from protocol.account_signatures import account_of
-from protocol.cosigning import parse_cosigned_list, proven_cosignatures
-from protocol.deployment import encode_deployment
-from protocol.errors import ConfigError, LedgerUnavailableError, StoreError, WrongChainError
-from protocol.identifiers import AccountAddress, BlockHash
+from protocol.cosigning import proven_cosignatures
+from protocol.errors import LedgerUnavailableError, StoreError, WrongChainError
+from protocol.identifiers import AccountAddress
 from protocol.ledger_calls import LeaveNetwork, RotateSiteAccount, SuspendSite
 from tests.fakes.ledger import FakeLedger
-from tests.node.site_world import KEY_DIGEST, LINEAGE, SITE_ID, SiteWorld
-from tests.node.test_joining import DEPLOYMENT
-
-KEY = b"\x05" * 32
-
-
-class SigningSite(Site):
-    """A site whose chain is the world's and whose account's key is in no keystore."""
-
-    def __init__(self, world: SiteWorld, key: bytes = KEY) -> None:
-        super().__init__(world.node_settings())
-        self._world, self._key = world, key
-
-    ledger = property(lambda self: self._world.ledger)
-    chain_reader = property(lambda self: self._world.world.fresh_ledger())
-    identity = property(lambda self: self._world.ledger.identity)
-    journal = property(lambda self: self._world.journal)
-    account = property(lambda self: account_of(self._key))
-    key_ring = property(lambda self: self)
-
-    def get(self, _name: str) -> bytes:
-        return self._key
-
-
-class Daemon:
-    """The keeper over a loop that only reads the chain."""
-
-    def __init__(self, world: SiteWorld, *, key: bytes = KEY) -> None:
-        self.passes = 0
-        self.follower = ChainFollower(world.ledger)
-        self.keeper = CheckpointKeeper(SigningSite(world, key), self.follower, self._read)
-
-    def _read(self) -> bool:
-        self.follower.sync()
-        self.passes += 1
-        return False
-
-    def step(self, times: int = 2) -> None:
-        """The second pass signs what the first has read."""
-        for _ in range(times):
-            self.keeper.step()
-
-
-def store_of(world: SiteWorld) -> KeptCheckpoints:
-    return KeptCheckpoints(DataFolder(world.folder), world.ledger.identity)
-
-
-def folder_of(world: SiteWorld) -> Path:
-    (folder,) = (world.folder / "checkpoints").iterdir()
-    return folder
-
-
-def kept(world: SiteWorld) -> dict[str, Any]:
-    return {one.name: one.checkpoint for one in store_of(world).all()}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> SiteWorld:
-    return SiteWorld(tmp_path / "node", words=False, account=account_of(KEY))
-
-
-def end_round(world: SiteWorld) -> BlockHash:
-    """One more round without this site; the block that holds its outcome."""
-    world.open_round()
-    world.others_register()
-    world.finish()
-    at = world.view(world.lineage.last_round).outcome_at
-    assert at is not None
-    return at.block_hash
+from tests.node.checkpoints.signing_site import KEY, Daemon, end_round, folder_of, kept, store_of
+from tests.node.network_around import KEY_DIGEST
+from tests.node.site_world import LINEAGE, SITE_ID, SiteWorld
 
 
 def test_a_site_signs_the_newest_block_first_and_then_the_outcome_of_each_round(world: SiteWorld) -> None:
@@ -305,102 +232,3 @@ def test_killed_while_a_rewrite_is_found_the_daemon_finds_it_again(
     with pytest.raises(WrongChainError, match="history was rewritten"):
         Daemon(world).step()
     assert daemon.passes == passes
-
-
-# the command
-
-
-@pytest.fixture
-def commands(world: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteWorld:
-    """The command finds the world's chain behind its settings."""
-    (tmp_path / "node.toml").write_text(
-        'site = "dhaka-general"\ndata_folder = "node"\ndeployment = "node/deployment.json"\n'
-        f'lineages = ["{LINEAGE}"]\n[chain]\nrpc_url = "http://127.0.0.1:1"\n'
-    )
-    (tmp_path / "node" / "deployment.json").write_bytes(encode_deployment(DEPLOYMENT))
-    monkeypatch.setattr(Site, "chain_reader", property(lambda _self: world.world.fresh_ledger()))
-    monkeypatch.setattr(Site, "identity", property(lambda _self: world.ledger.identity))
-    return world
-
-
-def run(world: SiteWorld, *arguments: str, answer: str = "") -> str:
-    config = str(world.folder.parent / "node.toml")
-    result = CliRunner().invoke(app, ["checkpoints", *arguments, "-c", config], input=answer, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def rewritten(world: SiteWorld) -> None:
-    """One round is signed, and gone from the chain."""
-    daemon = Daemon(world)
-    daemon.step()
-    end_round(world)
-    daemon.step()
-    world.world.chain.reorganize(1)
-    world.world.advance(9)
-    with pytest.raises(WrongChainError):
-        daemon.step()
-
-
-def test_checkpoints_are_listed_and_exported_without_a_passphrase(commands: SiteWorld) -> None:
-    file = commands.folder.parent / "dhaka.notes"
-    with pytest.raises(ConfigError, match="signed no checkpoint yet"):
-        run(commands, "--export", str(file))
-    daemon = Daemon(commands)
-    daemon.step()
-    end_round(commands)
-    daemon.step()
-    assert f"{LINEAGE}.1" in run(commands)
-    listed = json.loads(run(commands, "--json"))
-    assert listed["rewrite"] is None
-    assert [one["name"] for one in listed["checkpoints"]] == ["first", f"{LINEAGE}.1"]
-    run(commands, "--export", str(file))
-    assert [note.checkpoint for note in parse_cosigned_list(file.read_bytes())] == list(kept(commands).values())
-    assert file.read_text() == "".join(one["note"] for one in listed["checkpoints"])
-
-
-def test_a_rewrite_shows_in_list_and_status(commands: SiteWorld) -> None:
-    rewritten(commands)
-    said = noted_rewrite(commands.journal)
-    assert said is not None
-    assert said in run(commands)
-    assert json.loads(run(commands, "--json"))["rewrite"] == said
-    config = str(commands.folder.parent / "node.toml")
-    status = CliRunner().invoke(app, ["status", "-c", config], catch_exceptions=False)
-    assert "stopped     history was rewritten" in status.stdout
-
-
-def test_an_operator_decides_to_go_on_and_the_evidence_stays(commands: SiteWorld) -> None:
-    rewritten(commands)
-    signed = (folder_of(commands) / f"{LINEAGE}.1.note").read_bytes()
-    config = str(commands.folder.parent / "node.toml")
-    refused = CliRunner().invoke(app, ["checkpoints", "--resume", "-c", config], input="n\n")
-    assert refused.exit_code == 1
-    assert list(kept(commands)) == ["first", f"{LINEAGE}.1"]
-    assert f"block {kept(commands)[f'{LINEAGE}.1'].number}" in run(commands, "--resume", answer="y\n")
-    (aside,) = (folder_of(commands) / "put-aside").iterdir()
-    assert aside.read_bytes() == signed
-    Daemon(commands).step()
-    assert list(kept(commands)) == ["first"]
-
-
-def test_there_is_nothing_to_decide_while_the_chain_stands(commands: SiteWorld) -> None:
-    Daemon(commands).step()
-    run(commands, "--resume")
-    assert list(kept(commands)) == ["first"]
-
-
-def test_a_chain_that_came_back_is_resumed_with_everything_kept(commands: SiteWorld) -> None:
-    daemon = Daemon(commands)
-    commands.world.advance(1)
-    daemon.step()
-    held = list(commands.world.chain._blocks)
-    commands.world.chain.reorganize(1)
-    commands.world.advance(9)
-    with pytest.raises(WrongChainError):
-        daemon.step()
-    commands.world.chain._blocks[:] = held
-    run(commands, "--resume", "--yes")
-    assert noted_rewrite(commands.journal) is None
-    Daemon(commands).step()
-    assert list(kept(commands)) == ["first"]

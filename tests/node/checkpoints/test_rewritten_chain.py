@@ -23,7 +23,7 @@ from protocol.errors import WrongChainError
 from tests.fixtures_chain import ContractWorld
 from tests.fixtures_ipfs import IPFSSwarm
 from tests.node import data_builders
-from tests.node.checkpoints.test_keeping import KEY, SigningSite, end_round, store_of
+from tests.node.checkpoints.signing_site import KEY, SigningSite, end_round, store_of
 from tests.node.site_world import LINEAGE, SiteWorld
 from tests.node.test_node_process import PASSPHRASE, Node
 

@@ -26,7 +26,7 @@ from protocol.errors import LedgerUnavailableError
 from protocol.history import ConsentView
 from protocol.identifiers import AccountAddress, lineage_id_of
 from tests.node.data_builders import IDENTITY, SITE_ID, STORE_KEY
-from tests.node.rounds.test_participation import SlowLedger
+from tests.node.rounds.round_one import SlowLedger
 from tests.node.site_world import LINEAGE, NAMES, SiteWorld
 
 BOTH, STORE_ALONE, JOURNAL_ALONE = (STORE, JOURNAL), (STORE,), (JOURNAL,)

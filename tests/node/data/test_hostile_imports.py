@@ -16,7 +16,7 @@ from prescriptions import quarantine
 from prescriptions.load import LoadLimits
 from prescriptions.rapidocr_reader import RapidOCRReader
 from prescriptions.reading import PageReader
-from tests.node.data.test_intake import Hospital
+from tests.node.data.hospital import Hospital
 from tests.node.data_builders import NOW
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "prescriptions")]

@@ -1,10 +1,8 @@
+"""node/data/intake.py: a file becomes words that wait for review, or is kept aside."""
+
 from __future__ import annotations
 
-import os
-import signal
-import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,106 +18,16 @@ from node.data.intake import FileReport, ImportItem, ImportReport, IntakeParts, 
 from node.data.model_reader import ModelReader
 from node.data.other_readings import OtherReading
 from node.data.proposal import MODELS_DISAGREE, READERS_DISAGREE, Candidate, ModelReading
-from node.store.local_store import LocalStore
-from node.store.pages import known_files
 from node.store.quarantine import quarantined_files
-from node.store.sealed_files import SealedFiles
-from node.store.tables import WordStatus
-from node.store.words import StoredWord, crop_png, words_with
+from node.store.words import crop_png
 from prescriptions.box import Box
-from prescriptions.lexicon import Lexicon, bundled_lexicon
 from prescriptions.load import LoadLimits
 from prescriptions.rapidocr_reader import RapidOCRReader
 from prescriptions.reading import ReadWord
 from prescriptions.words import decode_png
 from protocol.errors import ConfigError, PrescriptionError
-from tests.node.data_builders import NOW, STORE_KEY
-
-LINE = ("Tab.", "Amoxil", "500", "mg", "1+0+1")
-PRIVATE = ("Phone:", "01711-000000")
-
-
-class PenReader:
-    """Reads the same two lines on every page that is not blank: one with a medicine, one with a telephone number."""
-
-    name = "pen 1"
-    turned_below = 0.0
-
-    def __init__(self) -> None:
-        self.pages = 0
-
-    def read(self, image: NDArray[np.uint8]) -> tuple[ReadWord, ...]:
-        self.pages += 1
-        if int(image.max()) - int(image.min()) < 40:
-            return ()
-        return tuple(
-            ReadWord(text, 0.9, Box(20 + 60 * i, 20 + 40 * line, 70 + 60 * i, 40 + 40 * line), line)
-            for line, texts in enumerate((PRIVATE, LINE))
-            for i, text in enumerate(texts)
-        )
-
-
-class Hospital:
-    """An intake over a data folder."""
-
-    def __init__(
-        self, folder: Path, *, keep_originals: bool = False, limits: LoadLimits | None = None, reader: Any = None
-    ) -> None:
-        folder.mkdir(exist_ok=True)
-        self.folder = folder
-        self.reader = reader or PenReader()
-        self.parts = IntakeParts(
-            store=LocalStore(folder / "store.sqlite", STORE_KEY),
-            reader=self.reader,
-            lexicon=LEXICON(),
-            limits=limits or LoadLimits(),
-            originals=SealedFiles(folder / "originals"),
-            quarantine=SealedFiles(folder / "quarantine"),
-            keep_originals=keep_originals,
-        )
-
-    def take(self, *paths: Path, patient: str = "P001") -> ImportReport:
-        return import_files(self.parts, [ImportItem(path, patient) for path in paths], NOW)
-
-    def words(self) -> tuple[StoredWord, ...]:
-        with self.parts.store.read() as transaction:
-            return words_with(transaction, *WordStatus)
-
-    def counts(self) -> dict[str, int]:
-        """Rows of each table and files of each folder; files without a key would show as a difference."""
-        connection = sqlite3.connect(self.folder / "store.sqlite")
-        tables = ("patients", "originals", "pages", "words", "quarantine")
-        found = {t: int(connection.execute(f"SELECT COUNT(*) FROM {t}").fetchone()[0]) for t in tables}
-        connection.close()
-        files = {f"{name} files": len(list((self.folder / name).iterdir())) for name in ("originals", "quarantine")}
-        return found | files
-
-
-_loaded: list[Lexicon] = []
-
-
-def LEXICON() -> Lexicon:  # noqa: N802 - a constant that is read on first use
-    if not _loaded:
-        _loaded.append(bundled_lexicon("drugsfda"))
-    return _loaded[0]
-
-
-@pytest.fixture
-def hospital(tmp_path: Path) -> Hospital:
-    return Hospital(tmp_path / "site")
-
-
-def page_image(seed: int) -> Image.Image:
-    pixels = np.full((200, 400), 235, np.uint8)
-    ink = np.random.default_rng(seed).integers(0, 2, (140, 340), dtype=np.uint8)
-    pixels[20:160, 20:360] = np.where(ink == 1, 235, 30)
-    return Image.fromarray(pixels)
-
-
-def page_file(path: Path, *seeds: int) -> Path:
-    first, *others = [page_image(seed) for seed in seeds]
-    first.save(path, save_all=bool(others), append_images=others) if path.suffix == ".pdf" else first.save(path)
-    return path
+from tests.node.data.hospital import LEXICON, Hospital, page_file, page_image
+from tests.node.data_builders import NOW
 
 
 def _outcomes(report: ImportReport) -> list[str]:
@@ -314,49 +222,6 @@ def test_an_engine_that_fails_stops_the_import_and_keeps_what_was_done(hospital:
     assert len(hospital.words()) == 1
 
 
-@pytest.mark.parametrize("kind", ["pages", "quarantine"])
-def test_an_import_killed_before_any_step_is_finished_by_running_it_again(tmp_path: Path, kind: str) -> None:
-    if kind == "pages":
-        path = page_file(tmp_path / "two.pdf", 1, 2)
-    else:
-        path = tmp_path / "letter.txt"
-        path.write_text("Dear colleague")
-    whole = Hospital(tmp_path / "whole")
-    whole.take(path)
-    expected = whole.counts()
-    step = 0
-    while True:
-        folder = tmp_path / f"killed-{step}"
-        if _run_and_kill(folder, path, step) == 0:
-            break
-        assert Hospital(folder).take(path).files[0].outcome in Outcome
-        assert Hospital(folder).counts() == expected, f"killed before step {step}"
-        step += 1
-    assert step >= {"pages": 6, "quarantine": 3}[kind]
-
-
-def test_what_a_killed_import_left_is_swept_when_its_file_never_comes_again(tmp_path: Path) -> None:
-    path, other = page_file(tmp_path / "a.png", 1), page_file(tmp_path / "b.png", 2)
-    assert _run_and_kill(tmp_path / "site", path, 3) != 0
-    hospital = Hospital(tmp_path / "site")
-    assert hospital.counts()["originals files"] == 1
-    import_files(hospital.parts, [ImportItem(other, "P002")], NOW + 3 * 24 * 3600)
-    assert hospital.counts()["originals files"] == hospital.counts()["originals"] == 1
-    with hospital.parts.store.read() as transaction:
-        assert len(known_files(transaction)[0]) == 1
-
-
-def test_two_processes_that_import_the_same_files_store_each_page_once(tmp_path: Path) -> None:
-    paths = [page_file(tmp_path / f"{seed}.png", seed) for seed in range(4)]
-    folder = tmp_path / "site"
-    Hospital(folder).parts.store.close()
-    children = [_fork(lambda: Hospital(folder).take(*paths)) for _ in range(2)]
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
-    counts = Hospital(folder).counts()
-    assert (counts["pages"], counts["words"]) == (4, 4)
-    assert counts["originals"] == counts["originals files"] == 4
-
-
 def test_a_typed_page_is_read_by_the_real_engine(hospital: Hospital, tmp_path: Path) -> None:
     page = Image.new("L", (900, 500), 250)
     draw = ImageDraw.Draw(page)
@@ -378,50 +243,3 @@ def test_a_typed_page_is_read_by_the_real_engine(hospital: Hospital, tmp_path: P
     (word,) = hospital.words()
     assert word.proposal.label.lower() == "amoxil"
     assert word.proposal.strength == "500 mg"
-
-
-def _run_and_kill(folder: Path, path: Path, step: int) -> int:
-    """Imports in a process that gets SIGKILL before its n-th write; returns its exit code."""
-
-    def child() -> None:
-        taken = iter(range(1_000))
-
-        def tick() -> None:
-            if next(taken) == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        hospital = Hospital(folder)
-        original_write = LocalStore.write
-
-        @contextmanager
-        def write(self: LocalStore) -> Any:
-            with original_write(self) as transaction:
-                yield transaction
-                # Inside the transaction: killed just before its commit.
-                tick()
-
-        def ticking(method: Callable[..., None]) -> Callable[..., None]:
-            def call(*arguments: Any) -> None:
-                tick()
-                method(*arguments)
-
-            return call
-
-        LocalStore.write = write  # type: ignore[method-assign]
-        for name in ("write", "remove"):
-            setattr(SealedFiles, name, ticking(getattr(SealedFiles, name)))
-        hospital.take(path)
-
-    return os.waitstatus_to_exitcode(os.waitpid(_fork(child), 0)[1])
-
-
-def _fork(work: Callable[[], object]) -> int:
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return child

@@ -14,7 +14,7 @@ from node.daemon import sweeping
 from node.data.intake import ImportItem, import_files
 from node.data.sweeping import sweep
 from node.store.quarantine import QuarantinedFile, quarantined_files
-from tests.node.data.test_intake import Hospital, page_file
+from tests.node.data.hospital import Hospital, page_file
 from tests.node.data_builders import DAY, NOW
 
 
@@ -39,11 +39,6 @@ def swept(hospital: Hospital, now: int, quarantine_days: int = 30) -> None:
         parts.store, parts.originals, parts.quarantine, now,
         keep_originals=parts.keep_originals, quarantine_days=quarantine_days,
     )  # fmt: skip
-
-
-@pytest.fixture
-def hospital(tmp_path: Path) -> Hospital:
-    return Hospital(tmp_path / "site")
 
 
 @pytest.mark.parametrize(("age", "copies"), [(30 * DAY - 1, 1), (30 * DAY, 0)])

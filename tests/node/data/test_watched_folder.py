@@ -1,63 +1,21 @@
+"""node/data/watched_folder.py: what a scanner leaves is imported once, or refused with its reason."""
+
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import signal
-import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from node.data.watched_folder import WatchedFolder
-from node.store.pages import has_page
 from node.store.quarantine import quarantined_files
-from prescriptions.load import load_bytes
 from protocol.errors import ConfigError, PrescriptionError, StoreError
-from tests.node.data.test_intake import Hospital, page_file
+from tests.node.data.hospital import Hospital, page_file
+from tests.node.data.watch import Watch
 from tests.node.data_builders import NOW
-
-
-class Watch:
-    """A watched folder whose clock the test moves."""
-
-    def __init__(self, hospital: Hospital, folder: Path, budget_seconds: float = 1e9) -> None:
-        folder.mkdir(exist_ok=True)
-        self.hospital = hospital
-        self.folder = folder
-        self.seconds = 0.0
-        self.watched = WatchedFolder(
-            folder, hospital.parts, settle_seconds=5, budget_seconds=budget_seconds, clock=lambda: self.seconds
-        )
-
-    def step(self, seconds: float = 10) -> bool:
-        took = self.watched.step(NOW)
-        self.seconds += seconds
-        return took
-
-    def settle(self) -> bool:
-        """Looks twice, with enough time between."""
-        self.step()
-        return self.step()
-
-    def page(self, name: str, seed: int = 1) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(exist_ok=True)
-        return page_file(path, seed)
-
-    def names(self) -> list[str]:
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
-
-    def patients(self) -> set[str]:
-        return {word.patient for word in self.hospital.words()}
-
-
-@pytest.fixture
-def watch(tmp_path: Path) -> Watch:
-    return Watch(Hospital(tmp_path / "site"), tmp_path / "watched")
 
 
 def test_a_page_in_a_patients_folder_is_imported_and_moved(watch: Watch) -> None:
@@ -157,54 +115,6 @@ def test_a_duplicate_is_moved_and_never_overwrites(watch: Watch) -> None:
     assert watch.hospital.counts()["pages"] == 1
 
 
-def test_links_hidden_and_unfinished_files_are_not_taken(watch: Watch, tmp_path: Path) -> None:
-    outside = page_file(tmp_path / "outside.png", 1)
-    (watch.folder / "P001").mkdir()
-    (watch.folder / "P001" / "link.png").symlink_to(outside)
-    (watch.folder / "P002").symlink_to(tmp_path)
-    watch.page("P001/.hidden.png")
-    watch.page("P001/b.png").rename(watch.folder / "P001" / "b.png.part")
-    assert not watch.settle()
-    assert watch.hospital.counts()["pages"] == 0
-    assert outside.exists()
-
-
-@pytest.mark.parametrize("link", ["imported", "refused", "imported/P001", "refused/P001"])
-def test_nothing_is_imported_or_written_where_a_link_is_in_the_place_of_a_target(
-    watch: Watch, tmp_path: Path, link: str
-) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (watch.folder / link).parent.mkdir(exist_ok=True)
-    (watch.folder / link).symlink_to(elsewhere)
-    watch.page("P001/a.png")
-    (watch.folder / "P001" / "letter.png").write_text("Dear colleague")
-    with capture_logs() as logs:
-        assert not watch.settle()
-    assert list(elsewhere.iterdir()) == []
-    assert {"P001/a.png", "P001/letter.png"} <= set(watch.names())
-    assert watch.hospital.counts()["pages"] == 0
-    (said,) = [entry for entry in logs if entry["event"] == "watched_folder.sidecar"]
-    assert "is a link" in said["reason"]
-    assert "P001" not in said["reason"]
-    (watch.folder / link).unlink()
-    assert watch.step()
-    assert watch.patients() == {"P001"}
-
-
-@pytest.mark.parametrize("suffix", ["", ".reason", ".patient"])
-def test_a_link_with_the_name_of_a_target_is_not_followed(watch: Watch, tmp_path: Path, suffix: str) -> None:
-    outside = tmp_path / "outside"
-    outside.write_text("keep me")
-    (watch.folder / "refused").mkdir()
-    (watch.folder / "refused" / f"letter.png{suffix}").symlink_to(outside)
-    (watch.folder / "letter.png").write_text("Dear colleague")
-    (watch.folder / "letter.png.patient").write_text("P001")
-    assert watch.settle()
-    assert outside.read_text() == "keep me"
-    assert not (watch.folder / "letter.png").exists()
-
-
 def test_a_sidecar_left_in_the_archive_names_the_patient_of_no_new_file(watch: Watch) -> None:
     watch.page("P001/a.png", 1)
     (watch.folder / "P001/a.png.patient").write_text("P009")
@@ -253,117 +163,6 @@ def test_a_pass_takes_no_more_than_its_time_allows(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_a_wrong_setting(watch: Watch, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="watched folder"):
         WatchedFolder(tmp_path / "none", watch.hospital.parts, settle_seconds=5, budget_seconds=5)
-
-
-def test_a_sidecar_that_cannot_be_read_holds_up_its_own_file_only(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    watch.page("P001/a.png", 1)
-    watch.page("P002/b.png", 2)
-    (watch.folder / "P001/a.png.patient").write_text("P009")
-
-    def refuse(path: str) -> None:
-        if path == "a.png.patient":
-            raise PermissionError(13, "Permission denied")
-
-    with monkeypatch.context() as broken, capture_logs() as logs:
-        before_opening(broken, refuse)
-        watch.settle()
-        watch.settle()
-    assert watch.patients() == {"P002"}
-    assert [entry["event"] for entry in logs].count("watched_folder.sidecar") == 1
-    assert "P001" not in repr(logs)
-    watch.settle()
-    assert watch.patients() == {"P002", "P009"}
-
-
-def before_opening(monkeypatch: pytest.MonkeyPatch, happens: Callable[[str], None]) -> None:
-    """Calls something with a file's name between the look at it and its opening."""
-    opened = os.open
-
-    def late(path: str, *arguments: Any, **options: Any) -> int:
-        happens(Path(path).name)
-        return opened(path, *arguments, **options)
-
-    monkeypatch.setattr("os.open", late)
-
-
-def replaced_by_link(path: Path, secret: Path) -> None:
-    path.unlink()
-    path.symlink_to(secret)
-
-
-def replaced_by_pipe(path: Path, _secret: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def replaced_by_socket(path: Path, _secret: Path) -> None:
-    path.unlink()
-    os.mknod(path, stat.S_IFSOCK | 0o600)
-
-
-def replaced_by_folder(path: Path, _secret: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def folder_replaced_by_link(path: Path, secret: Path) -> None:
-    path.parent.rename(path.parent.with_name("moved away"))
-    path.parent.symlink_to(secret.parent)
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    ("name", "replace"),
-    [
-        *itertools.product(
-            ("a.png", "a.png.patient", "manifest.csv"),
-            (replaced_by_link, replaced_by_pipe, replaced_by_socket, replaced_by_folder),
-        ),
-        ("a.png", folder_replaced_by_link),
-        ("a.png.patient", folder_replaced_by_link),
-    ],
-)
-def test_what_replaces_a_file_after_it_was_looked_at_is_not_read(
-    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, replace: Callable[[Path, Path], None]
-) -> None:
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    page_file(secrets / "a.png", 7)
-    (secrets / "a.png.patient").write_text("P666")
-    (secrets / "manifest.csv").write_text("file,patient\nP001/a.png,P666\n")
-    watch.page("P001/a.png", 1)
-    (watch.folder / "P001" / "a.png.patient").write_text("P001")
-    (watch.folder / "manifest.csv").write_text("file,patient\nP001/a.png,P001\n")
-    place = watch.folder / name if name == "manifest.csv" else watch.folder / "P001" / name
-
-    at = ["P001" if replace is folder_replaced_by_link else name]
-
-    def strike(opened: str) -> None:
-        if opened in at and watch.seconds:
-            at.clear()
-            replace(place, secrets / name)
-
-    with monkeypatch.context() as broken, capture_logs() as logs:
-        before_opening(broken, strike)
-        for _ in range(3):
-            watch.watched.step_or_wait(NOW)
-            watch.seconds += 10
-    assert at == []
-    assert "P001" not in repr(logs)
-    assert "P666" not in watch.patients()
-    with watch.hospital.parts.store.read() as transaction:
-        secret = load_bytes((secrets / "a.png").read_bytes())[0]
-        assert not has_page(transaction, secret.digest)
-        assert quarantined_files(transaction) == ()
-    assert (secrets / "a.png").exists()
-
-
-def test_a_pipe_named_on_the_command_line_is_refused_and_not_waited_for(watch: Watch, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(ConfigError, match="no regular file"):
-        watch.hospital.take(tmp_path / "pipe.png")
 
 
 def test_a_file_under_a_name_that_is_no_text_is_imported_or_refused_like_any_other(watch: Watch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,6 +33,7 @@ from node.page.parts import PageParts
 from node.page.users import hash_password
 from node.store.second_factor import enrol_staff
 from node.store.users import Role, add_user
+from node.store.words import StoredWord
 from prescriptions.box import Box
 from prescriptions.lexicon import bundled_lexicon
 from prescriptions.load import LoadLimits
@@ -225,3 +227,29 @@ def scanned(png: bytes) -> pyotp.TOTP:
 
 def pixels_of(content: bytes) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(content)))
+
+
+def upload(client: TestClient, content: bytes, name: str = "ward-7.png", patient: str = "P-100") -> str:
+    """Imports a file as a screen of ours would; the list of imports when it has ended."""
+    answer = post(client, "/import", {"patient": patient}, files={"files": (name, content, "image/png")})
+    assert answer.status_code == 303, answer.text
+    for _ in range(300):
+        text = client.get("/import/jobs").text
+        if "data-part" not in text:
+            return text
+        time.sleep(0.1)
+    raise AssertionError("the import never ended")
+
+
+def waiting(page: PageWorld) -> tuple[StoredWord, ...]:
+    """The words that wait for review."""
+    return page.world.clinic.review.waiting()
+
+
+def consent(page: PageWorld, client: TestClient, patient: str = "P-100", **changes: str) -> httpx.Response:
+    """Fills the consent desk's form; ``changes`` are fields of it."""
+    fields = {
+        "patient": patient, "giver": "patient", "purpose": "DUO:0000006", "method": "signed-form", "days": "90",
+        "proof": "none", "shown": "yes",
+    }  # fmt: skip
+    return post(client, "/consent/new", fields | changes, files={"form": ("", b"")})

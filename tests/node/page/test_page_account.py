@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import httpx
 import pytest
 from fastapi.testclient import TestClient
@@ -13,11 +11,6 @@ from node.store.users import acts, disable_user
 from tests.node.page.page_world import PASSWORD, PageWorld, post
 
 FRESH = "orchard velvet seventeen rivers"
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> PageWorld:
-    return PageWorld(tmp_path / "data")
 
 
 def change(page: PageWorld, client: TestClient, **changes: str) -> httpx.Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,15 +15,9 @@ from node.page.limits import LOG_IN, LOG_IN_AS, ByteBudget
 from node.page.page_pictures import KEPT_SECONDS, PagePictures
 from node.page.store_view import StoredPage, find_page
 from prescriptions.load import LoadLimits
-from tests.node.page.page_world import PASSWORD, PageWorld, draw_page, post
-from tests.node.page.test_page_views import consent, upload
+from tests.node.page.page_world import PASSWORD, PageWorld, consent, draw_page, post, upload
 
 MULTIPART = "multipart/form-data; boundary=b"
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> PageWorld:
-    return PageWorld(tmp_path / "data")
 
 
 def erase(page: PageWorld, patient: str = "P-100") -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,15 +12,9 @@ from fastapi.testclient import TestClient
 from node.store.evidence import form_of
 from node.store.users import acts
 from protocol.consent_receipt import BY_PATIENT, RELATIONS, ByGuardian, ByWaiver, ethics_decision_digest
-from tests.node.page.page_world import PageWorld, draw_page, post
-from tests.node.page.test_page_views import consent, upload
+from tests.node.page.page_world import PageWorld, consent, draw_page, post, upload
 
 DECISION = b"%PDF the committee's decision"
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> PageWorld:
-    return PageWorld(tmp_path / "data")
 
 
 def waive(page: PageWorld, client: TestClient, decision: bytes = DECISION, **changes: str) -> httpx.Response:

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
-
-import pytest
 
 from prescriptions.lexicon import bundled_lexicon
 from tests.node.page import page_world
 from tests.node.page.page_world import PageWorld
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> PageWorld:
-    return PageWorld(tmp_path / "data")
 
 
 def test_an_empty_site_is_told_what_to_do(tmp_path, monkeypatch):

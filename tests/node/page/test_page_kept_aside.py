@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from pathlib import Path
 
-import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from node.page.screens import sentences
 from node.store.quarantine import QuarantinedFile, quarantined_files
 from node.store.users import acts
-from tests.node.page.page_world import LINES, PageWorld, draw_page, pixels_of, post
-from tests.node.page.test_page_views import upload, waiting
+from tests.node.page.page_world import LINES, PageWorld, draw_page, pixels_of, post, upload, waiting
 
 BROKEN = draw_page()[:3000]
 BLANK = BytesIO()
 Image.new("L", (400, 500), 255).save(BLANK, "PNG")
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> PageWorld:
-    return PageWorld(tmp_path / "data")
 
 
 def kept(page: PageWorld) -> tuple[QuarantinedFile, ...]:

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from node.page.try_pictures import KEPT_SECONDS, TryPictures
 from node.store.users import Role
 from tests.node.page.page_world import PageWorld, draw_page, post
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> PageWorld:
-    return PageWorld(tmp_path / "data")
 
 
 def tried(page: PageWorld, client) -> list[str]:

@@ -14,7 +14,8 @@ from node.rounds.features import FeatureCache, FeaturesProgress, erase_features,
 from protocol.dataset import TrainingSample
 from protocol.identifiers import Digest, digest_of
 from tests.learning.drawn_words import draw_word
-from tests.node.site_world import NAMES, TinyBackbone
+from tests.node.site_world import NAMES
+from tests.node.tiny_backbone import TinyBackbone
 
 KEY = bytes(range(32))
 

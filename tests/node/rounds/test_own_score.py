@@ -22,7 +22,8 @@ from protocol.envelope import open_envelope
 from protocol.parameters import encode_parameters, parse_parameters
 from protocol.verification import RoundContext
 from tests.node.data_builders import SITE_ID
-from tests.node.site_world import LINEAGE, ROUND_SECONDS, SiteWorld
+from tests.node.network_around import ROUND_SECONDS
+from tests.node.site_world import LINEAGE, SiteWorld
 
 # Which words are held out follows from random ids: of sixteen, half held out, one is on each side without luck.
 HALF = {"training": {"min_examples": 1, "held_out_percent": 50}}

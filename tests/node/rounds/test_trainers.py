@@ -18,7 +18,8 @@ from protocol.plan import Recipient
 from protocol.recipient_keys import PUBLIC_KEY_BYTES
 from tests.learning.drawn_words import draw_word
 from tests.node.data_builders import SITE_ID, STORE_KEY
-from tests.node.site_world import DEVICE, NAMES, FewBackbones, OtherBackbone, TinyBackbone
+from tests.node.site_world import NAMES
+from tests.node.tiny_backbone import DEVICE, FewBackbones, OtherBackbone, TinyBackbone
 from tests.protocol.values import make_plan
 
 TINY, OTHER = TinyBackbone(), OtherBackbone()

@@ -10,7 +10,8 @@ from node.rounds.records import Stage
 from protocol.identifiers import lineage_id_of
 from protocol.parameters import encode_parameters
 from tests.node.data_builders import SITE_ID
-from tests.node.site_world import LINEAGE, NAMES, OtherBackbone, SiteWorld, TinyBackbone
+from tests.node.site_world import LINEAGE, NAMES, SiteWorld
+from tests.node.tiny_backbone import OtherBackbone, TinyBackbone
 
 SECOND = "second"
 TINY, OTHER = TinyBackbone(), OtherBackbone()
