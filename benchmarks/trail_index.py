@@ -1,10 +1,12 @@
 """How fast the auditor's index is filled from a chain, and searched.
 
     nice python -m benchmarks.trail_index --events 10000 --stored 1000000 --out benchmarks/trail_index.md
+    nice python -m benchmarks.trail_index --stored 1000000 --index postgresql+psycopg:///fedrx
 
 Part one admits sites on a local chain, ten a block, and fills an SQLite index from its JSON-RPC; beside it, in the same
 run, the time that web3's own log decoder takes for the same logs. Part two fills an index with made-up events of the
-shape of a large network (200 sites, 20 lineages) and searches it.
+shape of a large network (200 sites, 20 lineages) and searches it. With --index only part two runs, in a file or
+database that is empty before and stays filled.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from web3 import HTTPProvider, Web3
 
 from audit.index.database import open_database
@@ -137,21 +139,25 @@ def time_searches(engine: Engine, number: int, stored: int) -> list[tuple[str, i
     return rows
 
 
-REPORT = """\
+HEAD = """\
 # The auditor's index
 
-    nice python -m benchmarks.trail_index --events {events} --stored {stored}
+    {command}
 
 {machine}, Python {python}; one run.
+"""
 
+FILLING = """
 ## {rows:,} events from a local Hardhat chain, {a_block} a block
 
 | way | seconds | events a second |
 |---|---|---|
 | index: read, decode, blocks' times, written to SQLite | {fill_seconds:.2f} | {fill_rate:,.0f} |
 | web3's contract decoder: read and decode only | {web3_seconds:.2f} | {web3_rate:,.0f} |
+"""
 
-## Searches among {stored:,} made-up events ({sites} sites, {lineages} lineages)
+SEARCHES = """
+## Searches among {stored:,} made-up events ({sites} sites, {lineages} lineages), {database}
 
 Filled in {large_seconds:.0f} s; {mebibytes:,.0f} MiB with its indexes. Times are for finding, reading and decoding
 all that is found; {repeats} times each, warm.
@@ -162,36 +168,60 @@ all that is found; {repeats} times each, warm.
 """
 
 
-def report(events: int, stored: int) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        with LocalChain("hardhat") as chain:
-            ledger = admit_sites(chain, events)
-            engine = open_database(f"{folder}/real.sqlite")
-            number, fill_seconds = timed_fill(engine, ledger)
-            rows = sum(1 for _ in search(engine, number, Search()))
-            web3_seconds, web3_rows = time_web3(chain, ledger)
-        engine = open_database(f"{folder}/large.sqlite")
-        number, large_seconds = timed_fill(engine, MadeUpChain(stored))
-        found = time_searches(engine, number, stored)
-        size = (Path(folder) / "large.sqlite").stat().st_size
-    return REPORT.format(
-        events=events,
-        stored=stored,
-        machine=platform.processor() or platform.machine(),
-        python=platform.python_version(),
+def report_filling(events: int) -> str:
+    with tempfile.TemporaryDirectory() as folder, LocalChain("hardhat") as chain:
+        ledger = admit_sites(chain, events)
+        engine = open_database(f"{folder}/real.sqlite")
+        number, fill_seconds = timed_fill(engine, ledger)
+        rows = sum(1 for _ in search(engine, number, Search()))
+        web3_seconds, web3_rows = time_web3(chain, ledger)
+    return FILLING.format(
         rows=rows,
         a_block=A_BLOCK,
         fill_seconds=fill_seconds,
         fill_rate=rows / fill_seconds,
         web3_seconds=web3_seconds,
         web3_rate=web3_rows / web3_seconds,
+    )
+
+
+def report_searches(stored: int, index: str) -> str:
+    engine = open_database(index)
+    number, large_seconds = timed_fill(engine, MadeUpChain(stored))
+    found = time_searches(engine, number, stored)
+    database, size = measure(engine)
+    engine.dispose()
+    return SEARCHES.format(
+        stored=stored,
         sites=SITES,
         lineages=LINEAGES,
+        database=database,
         large_seconds=large_seconds,
         mebibytes=size / 2**20,
         repeats=REPEATS,
         searches="\n".join(f"| {name} | {count} | {1000 * m:.1f} | {1000 * w:.1f} |" for name, count, m, w in found),
     )
+
+
+def measure(engine: Engine) -> tuple[str, int]:
+    """The database's name with its version, and its size in bytes."""
+    version = ".".join(map(str, engine.dialect.server_version_info or ()))
+    if engine.dialect.name == "sqlite":
+        return f"SQLite {version}", Path(str(engine.url.database)).stat().st_size
+    with engine.connect() as connection:
+        size = connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+    return f"PostgreSQL {version}", size
+
+
+def report(events: int, stored: int, index: str | None) -> str:
+    command = "nice python -m benchmarks.trail_index"
+    command += f" --stored {stored} --index URL" if index else f" --events {events} --stored {stored}"
+    machine = platform.processor() or platform.machine()
+    head = HEAD.format(command=command, machine=machine, python=platform.python_version())
+    if index:
+        return head + report_searches(stored, index)
+    with tempfile.TemporaryDirectory() as folder:
+        return head + report_filling(events) + report_searches(stored, f"{folder}/large.sqlite")
 
 
 def timed_fill(engine: Engine, ledger: Web3Ledger | MadeUpChain) -> tuple[int, float]:
@@ -204,12 +234,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--stored", type=int, default=1_000_000)
+    parser.add_argument("--index", help="a file, or a database's URL")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    text = report(options.events, options.stored)
-    print(text)
+    told = report(options.events, options.stored, options.index)
+    print(told)
     if options.out:
-        options.out.write_text(text, encoding="utf-8")
+        options.out.write_text(told, encoding="utf-8")
 
 
 if __name__ == "__main__":

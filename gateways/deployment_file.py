@@ -7,6 +7,8 @@ from pathlib import Path
 from protocol.deployment import Deployment, parse_deployment
 from protocol.errors import ConfigError, MalformedError
 
+_MAX_BYTES = 1 << 20
+
 
 def load_deployment(path: Path, *, missing_hint: str = "get it from the governor") -> Deployment:
     """The deployment of a file.
@@ -19,7 +21,8 @@ def load_deployment(path: Path, *, missing_hint: str = "get it from the governor
         ConfigError: There is none, it cannot be read, or it is malformed.
     """
     try:
-        return parse_deployment(path.read_bytes())
+        with path.open("rb") as file:
+            return parse_deployment(file.read(_MAX_BYTES))
     except FileNotFoundError as error:
         raise ConfigError(f"there is no deployment file {path}", hint=missing_hint) from error
     except OSError as error:

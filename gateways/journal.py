@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Integer, LargeBinary, String, create_
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from gateways.sqlite_errors import tell_full_disk, translated
+from gateways.database_errors import tell_full_disk, translated
 from protocol.canonical_json import JSONValue, encode, parse
 
 

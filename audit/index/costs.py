@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Connection, Engine, Integer, LargeBinary, and_, func, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from audit.index.database import alone, make_tables
 from audit.index.tables import Base, EventRow
-from gateways.sqlite_errors import translated
+from gateways.database_errors import translated
 from protocol.identifiers import BlockHash, LineageId, TxHash
 
 
@@ -73,8 +74,7 @@ class CostTable:
     def __init__(self, engine: Engine, number: int) -> None:
         self._engine = engine
         self._number = number
-        with translated("the index"):
-            Base.metadata.create_all(engine, tables=[Base.metadata.tables[TxCostRow.__tablename__]])
+        make_tables(engine)
 
     def missing(self, below: int, count: int) -> tuple[list[TxHash], int]:
         """The newest transactions whose cost is not known.
@@ -106,7 +106,7 @@ class CostTable:
         Raises:
             StoreError: The database refuses.
         """
-        with translated("the index"), self._engine.begin() as connection:
+        with alone(self._engine) as connection:
             known = self._known(connection, [cost.tx_hash for cost in costs])
             fresh = [cost for cost in costs if (bytes(cost.tx_hash), bytes(cost.block_hash)) not in known]
             if fresh:

@@ -39,9 +39,7 @@ def parse_event(kind: str, data: bytes) -> LedgerEvent:
         # Not the canonical reader, which writes everything again to compare: the index proves nothing to anybody.
         value = expect_object(json.loads(data), frozenset(parsers))
     except ValueError as error:
-        raise MalformedError(
-            "an event in the index is no JSON", hint="delete the index: the chain fills it anew"
-        ) from error
+        raise MalformedError("it is no JSON") from error
     return typing.cast("LedgerEvent", EVENT_TYPES[kind](**{name: read(value[name]) for name, read in parsers.items()}))
 
 

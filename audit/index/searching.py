@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, or_, select
 
+from audit.given import parse_digest, parse_lineage, parse_site, parse_tx
 from audit.index.event_codec import parse_event
-from audit.index.tables import LAST_PLACE, EventRow, block_and_log, place_of
-from audit.trail import KINDS, parse_lineage, parse_site
-from gateways.sqlite_errors import translated
-from protocol.errors import ConfigError
+from audit.index.tables import FILL_ANEW, LAST_PLACE, EventRow, block_and_log, place_of
+from audit.trail import KINDS
+from gateways.database_errors import translated
+from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import BlockHash, Digest, LineageId, SiteId, TxHash
 from protocol.ledger_events import LocatedEvent, Position
 
@@ -62,8 +63,7 @@ def parse_search(
     """A search from an auditor's words: slugs, 0x ids and digests, kinds of events, times.
 
     Raises:
-        ConfigError: A kind that does not exist, or no time.
-        MalformedError: 0x and something that is no id or digest.
+        ConfigError: A kind that does not exist, no time, no slug, or 0x and something that is no id or digest.
     """
     wanted = frozenset(kinds or ())
     for kind in sorted(wanted - set(KINDS)):
@@ -73,9 +73,9 @@ def parse_search(
         lineage_id=None if lineage is None else parse_lineage(lineage),
         round_number=round_number,
         kinds=wanted,
-        model_digest=None if model is None else Digest.from_hex(model),
-        consent_root=None if consent_root is None else Digest.from_hex(consent_root),
-        tx_hash=None if tx is None else TxHash.from_hex(tx),
+        model_digest=None if model is None else parse_digest(model),
+        consent_root=None if consent_root is None else parse_digest(consent_root),
+        tx_hash=None if tx is None else parse_tx(tx),
         since=None if since is None else _moment(since),
         until=None if until is None else _moment(until),
         newest=newest,
@@ -100,7 +100,7 @@ def search(engine: Engine, number: int, wanted: Search) -> Iterator[LocatedEvent
     with translated("the index"), engine.connect() as connection:
         query = select(EventRow).where(*_conditions(connection, number, wanted))
         if wanted.newest is not None:
-            newest = query.order_by(EventRow.place.desc()).limit(wanted.newest)
+            newest = query.order_by(EventRow.place.desc()).limit(min(wanted.newest, LAST_PLACE))
             yield from map(_located, reversed(connection.execute(_columns(newest)).all()))
             return
         rows = connection.execution_options(yield_per=_FETCH_ROWS).execute(_columns(query.order_by(EventRow.place)))
@@ -117,7 +117,7 @@ def _conditions(connection: Connection, number: int, wanted: Search) -> list[Col
     same = (
         (EventRow.site_id, wanted.site_id),
         (EventRow.lineage_id, wanted.lineage_id),
-        (EventRow.round, wanted.round_number),
+        (EventRow.round, _countable(wanted.round_number)),
         (EventRow.model_digest, wanted.model_digest),
         (EventRow.tx_hash, wanted.tx_hash),
     )
@@ -131,6 +131,11 @@ def _conditions(connection: Connection, number: int, wanted: Search) -> list[Col
     if wanted.consent_root is not None:
         found.append(_names_root(connection, number, wanted.consent_root))
     return found + _span(connection, number, wanted)
+
+
+def _countable(number: int | None) -> int | None:
+    """A number beyond those of a database names nothing; no more does the greatest of them."""
+    return None if number is None else min(number, LAST_PLACE)
 
 
 def _span(connection: Connection, number: int, wanted: Search) -> list[ColumnElement[bool]]:
@@ -163,6 +168,11 @@ def _names_root(connection: Connection, number: int, root: Digest) -> ColumnElem
 
 
 def _located(row: Row[int, str, int, bytes, bytes, bytes]) -> LocatedEvent:
-    block_number, log_index = block_and_log(row.place)
-    position = Position(block_number, log_index, BlockHash(row.block_hash), TxHash(row.tx_hash), row.timestamp)
-    return LocatedEvent(position, parse_event(row.kind, row.value))
+    try:
+        block_number, log_index = block_and_log(row.place)
+        position = Position(block_number, log_index, BlockHash(row.block_hash), TxHash(row.tx_hash), row.timestamp)
+        return LocatedEvent(position, parse_event(row.kind, row.value))
+    except (MalformedError, TypeError) as error:
+        # SQLite keeps whatever somebody puts into a column.
+        why = error.what if isinstance(error, MalformedError) else "a column holds something of another type"
+        raise MalformedError(f"an event in the index is damaged: {why}", hint=FILL_ANEW) from error

@@ -9,6 +9,8 @@ _LOG_BITS = 24
 """Room for 16 million logs in a block; a block number then keeps 39 bits."""
 LAST_PLACE = 2**63 - 1
 """Behind every log."""
+FILL_ANEW = "delete the index: the chain fills it anew"
+"""What to do about an index that somebody changed."""
 
 
 class Base(DeclarativeBase):

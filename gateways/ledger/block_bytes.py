@@ -1,32 +1,33 @@
 """Blocks and receipts as the bytes that their hashes are of, from what an RPC endpoint tells about them.
 
-A header's hash is keccak-256 of its RLP list; ``receiptsRoot`` is the root of a Merkle Patricia trie from RLP(index) to
-the receipt (Ethereum yellow paper, sections 4.3 and 4.4; EIP-2718 for typed receipts). Nothing an endpoint tells is
-believed: what it says is encoded again, and the encoding must have the hash that it says.
+A header's hash is keccak-256 of its RLP list, of a sealed one without its seals (``bft_header``); ``receiptsRoot`` is
+the root of a Merkle Patricia trie from RLP(index) to the receipt (Ethereum yellow paper, sections 4.3 and 4.4; EIP-2718
+for typed receipts). Nothing an endpoint tells is believed: what it says is encoded again, and the encoding must have
+the hash that it says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import rlp
 from eth_utils.crypto import keccak
-from rlp.exceptions import RLPException
-from rlp.lazy import LazyList, decode_lazy
 from trie.hexary import HexaryTrie
 
 from gateways.ledger import answers
+from gateways.ledger.bft_header import HeaderSeals, hashed_fields, seals_of
+from gateways.ledger.rlp_lists import strict_list
 from protocol.errors import LedgerUnavailableError, MalformedError
 from protocol.identifiers import AccountAddress, BlockHash
 
-MAX_HEADER_BYTES = 4_096
+MAX_HEADER_BYTES = 16_384
+"""Of a header that 150 validators seal."""
 MAX_NODE_BYTES = 16 << 20
 MAX_BLOCK_RECEIPTS_BYTES = 64 << 20
 NO_RECEIPTS_ROOT = keccak(b"\x80")
 """The receipts root of a block without transactions."""
-_MAX_DEPTH = 6
 _BRANCH_ITEMS, _SHORT_ITEMS, _LAST_FLAG = 17, 2, 3
 _PARENT, _RECEIPTS_ROOT, _NUMBER, _TIMESTAMP = 0, 5, 8, 11
 _FEWEST_FIELDS = 15
@@ -79,7 +80,13 @@ def header_bytes(block: Any) -> bytes:
         if block.get(name) is not None:
             fields.append(_quantity(block[name]) if is_number else answers.blob(block[name]))
     data = bytes(rlp.encode(fields))
-    if keccak(data) != answers.blob(block.get("hash")):
+    try:
+        found = _hash_of(data, fields)
+    except MalformedError as error:
+        raise LedgerUnavailableError(
+            f"a block's hash cannot be computed: {error.what}", hint="the chain seals its blocks in an unknown way"
+        ) from error
+    if found != answers.blob(block.get("hash")):
         raise LedgerUnavailableError(
             "a block's fields do not give its hash",
             hint="the chain's headers have fields that this software does not know, or the endpoint lies",
@@ -93,18 +100,23 @@ def parse_header(data: bytes) -> Header:
     Raises:
         MalformedError: Not the RLP of a header.
     """
-    fields = _list(data, MAX_HEADER_BYTES)
-    if len(fields) < _FEWEST_FIELDS or not all(isinstance(item, bytes) for item in fields):
-        raise MalformedError("no block header")
-    if len(fields[_PARENT]) != BlockHash.length or len(fields[_RECEIPTS_ROOT]) != BlockHash.length:
-        raise MalformedError("no block header")
+    fields = _header_fields(data)
     return Header(
-        block_hash=BlockHash(keccak(data)),
+        block_hash=_hash_of(data, fields),
         parent_hash=BlockHash(fields[_PARENT]),
         number=_number(fields[_NUMBER]),
         timestamp=_number(fields[_TIMESTAMP]),
         receipts_root=fields[_RECEIPTS_ROOT],
     )
+
+
+def header_seals(data: bytes) -> HeaderSeals:
+    """The validators' seals of a header, from its RLP.
+
+    Raises:
+        MalformedError: Not the RLP of a header that validators seal.
+    """
+    return seals_of(_header_fields(data))
 
 
 def receipt_bytes(receipt: Any) -> bytes:
@@ -133,7 +145,7 @@ def parse_receipt(data: bytes) -> tuple[ReceiptLog, ...]:
         MalformedError: Not a receipt.
     """
     # EIP-2718: a first byte below 0x80 is the type; an RLP list begins with 0xc0 or above.
-    content = _list(data[1:] if data[:1] < b"\x80" else data, MAX_NODE_BYTES)
+    content = strict_list(data[1:] if data[:1] < b"\x80" else data, MAX_NODE_BYTES)
     try:
         _status, _gas, _bloom, logs = content
         return tuple(
@@ -184,7 +196,7 @@ def parse_receipts(data: bytes) -> tuple[bytes, ...]:
     Raises:
         MalformedError: Not such a list.
     """
-    receipts = _list(data, MAX_BLOCK_RECEIPTS_BYTES)
+    receipts = strict_list(data, MAX_BLOCK_RECEIPTS_BYTES)
     if not receipts or not all(isinstance(receipt, bytes) and receipt for receipt in receipts):
         raise MalformedError("not a list of receipts")
     return tuple(receipts)
@@ -201,10 +213,24 @@ def proven_receipt(nodes: Sequence[bytes], index: int, root: bytes) -> bytes:
     for place, data in enumerate(nodes):
         if keccak(data) != wanted:
             break
-        wanted, is_leaf = _step(_list(data, MAX_NODE_BYTES), path)
+        wanted, is_leaf = _step(strict_list(data, MAX_NODE_BYTES), path)
         if is_leaf and place == len(nodes) - 1:
             return wanted
     raise MalformedError("the nodes do not lead from the receipts root to the receipt")
+
+
+def _header_fields(data: bytes) -> list[Any]:
+    fields = strict_list(data, MAX_HEADER_BYTES)
+    if len(fields) < _FEWEST_FIELDS or not all(isinstance(item, bytes) for item in fields):
+        raise MalformedError("no block header")
+    if len(fields[_PARENT]) != BlockHash.length or len(fields[_RECEIPTS_ROOT]) != BlockHash.length:
+        raise MalformedError("no block header")
+    return fields
+
+
+def _hash_of(data: bytes, fields: list[Any]) -> BlockHash:
+    hashed = hashed_fields(fields)
+    return BlockHash(keccak(data if hashed is fields else rlp.encode(hashed)))
 
 
 def _receipts_trie(receipts: Sequence[bytes]) -> HexaryTrie:
@@ -236,29 +262,6 @@ def _hex_prefix(data: bytes) -> tuple[int, list[int]]:
     """Flag and nibbles (yellow paper, appendix C): the low bit says that their number is odd, the next marks a leaf."""
     nibbles = [nibble for byte in data for nibble in divmod(byte, 16)]
     return nibbles[0], nibbles[1:] if nibbles[0] & 1 else nibbles[2:]
-
-
-def _list(data: bytes, max_bytes: int) -> list[Any]:
-    """An RLP list in its one right spelling, at most ``_MAX_DEPTH`` deep."""
-    if len(data) > max_bytes:
-        raise MalformedError(f"{len(data)} bytes are too many")
-    try:
-        # Lazily: the library's eager decoder calls itself for every level that a stranger nests.
-        value = _plain(decode_lazy(data), _MAX_DEPTH)
-        canonical = isinstance(value, list) and rlp.encode(value) == data
-    except (RLPException, AssertionError, IndexError, ValueError) as error:
-        raise MalformedError("not RLP") from error
-    if not canonical or not isinstance(value, list):
-        raise MalformedError("not an RLP list")
-    return value
-
-
-def _plain(value: object, levels: int) -> bytes | list[Any]:
-    if isinstance(value, bytes):
-        return value
-    if levels == 0:
-        raise MalformedError("RLP nested too deep")
-    return [_plain(item, levels - 1) for item in cast("LazyList", value)]
 
 
 def _quantity(value: Any) -> bytes:

@@ -106,6 +106,18 @@ def block_hash(endpoint: RPCEndpoint, number: int) -> BlockHash | None:
     return None if block is None else block.block_hash
 
 
+def agreed_block_hash(endpoint: RPCEndpoint, other: RPCEndpoint, number: int) -> BlockHash | None:
+    """As ``block_hash``, checked against a second endpoint where that has the block: it may lag behind.
+
+    Raises:
+        LedgerUnavailableError: No answer from one of the two, or they disagree on that block.
+    """
+    own, told = block_hash(endpoint, number), block_hash(other, number)
+    if own is not None and told is not None and own != told:
+        raise _disagreement(endpoint, other, number)
+    return own
+
+
 def told_predecessor(endpoint: RPCEndpoint, contract: AccountAddress) -> tuple[int, str]:
     """Chain id and address of the deployment before, as the contract tells them; zeros where there is none.
 

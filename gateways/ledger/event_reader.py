@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from gateways.ledger import answers
 from gateways.ledger.contract_abi import ContractABI
@@ -25,6 +26,11 @@ class EventReader:
         self._contract_address = contract_address
         self._page_blocks = _FIRST_PAGE_BLOCKS
         self._times: dict[BlockHash, int] = {}
+
+    @property
+    def label(self) -> str:
+        """How its endpoint is called in sentences."""
+        return f"the RPC endpoint {self._endpoint.shown}"
 
     def read(self, from_block: int, to_block: int) -> Iterator[LocatedEvent]:
         """All events in both blocks and between, in chain order.
@@ -53,11 +59,18 @@ class EventReader:
         """The contract's events among some logs, in chain order, such as those of a receipt.
 
         Raises:
-            LedgerUnavailableError: A log's block is gone: the chain reorganised between two requests.
+            LedgerUnavailableError: A log's block is gone: the chain reorganised between two requests; or one is told
+                twice.
             MalformedError: A log is none of the contract's events.
         """
         own = [log for log in logs if log.address == self._contract_address and not log.removed]
         own.sort(key=lambda log: (log.block_number, log.log_index))
+        for log, following in pairwise(own):
+            if (log.block_number, log.log_index) == (following.block_number, following.log_index):
+                raise LedgerUnavailableError(
+                    f"the RPC endpoint tells two logs of one place (block {log.block_number}, log {log.log_index})",
+                    hint="ask another endpoint: this one lies or is broken",
+                )
         self._learn_times(own)
         for log in own:
             event = self._abi.decode_event(list(log.topics), log.data)

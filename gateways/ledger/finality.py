@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 Finality: TypeAlias = Literal["latest", "finalized"]
-"""``latest`` for Hardhat and QBFT, ``finalized`` for chains whose newest blocks can change."""
+"""``latest`` for Hardhat, QBFT and IBFT 2.0, ``finalized`` for chains whose newest blocks can change."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import reprlib
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from gateways.ledger import answers
 from gateways.rpc_url import origin_of, proxies_to
@@ -18,9 +20,12 @@ from protocol.errors import LedgerUnavailableError, MalformedError
 from protocol.foreign_text import one_line
 
 MAX_BATCH = 100
-MAX_ANSWER_BYTES = 128 << 20
+MAX_ANSWER_BYTES = 32 << 20
+"""Of the smallest JSON values these are gigabytes of objects; logs and receipts are asked for in pages."""
 MAX_ANSWER_DEPTH = 32
 _READ_BYTES = 1 << 20
+_PATIENCE = 4
+"""How many times longer than until its first byte a whole answer may take."""
 _MAX_MESSAGE_CHARACTERS = 500
 
 
@@ -47,7 +52,7 @@ class RPCEndpoint:
 
     Args:
         url: http(s) URL; may hold a key, so only its host is ever shown.
-        timeout_seconds: For one request.
+        timeout_seconds: Until an answer begins, and between two parts of it; the whole may take four times as long.
 
     Raises:
         ConfigError: Not such a URL.
@@ -98,6 +103,7 @@ class RPCEndpoint:
         if not hasattr(self._of_thread, "session"):
             self._of_thread.session = requests.Session()
         session: requests.Session = self._of_thread.session
+        deadline = time.monotonic() + _PATIENCE * self._timeout_seconds
         # Retries belong to the caller, who knows which of its steps may be repeated.
         with session.post(
             self._url,
@@ -109,10 +115,13 @@ class RPCEndpoint:
         ) as response:
             response.raise_for_status()
             answer = bytearray()
-            for piece in response.iter_content(_READ_BYTES):
+            # What has come, however little: an endpoint that trickles must not hold a reader for ever.
+            while piece := response.raw.read1(_READ_BYTES, decode_content=True):
                 answer += piece
                 if len(answer) > MAX_ANSWER_BYTES:
                     raise RPCRefusedError(method, f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+                if time.monotonic() > deadline:
+                    raise requests.ReadTimeout("the answer trickles in too slowly")
         check_depth(bytes(answer), MAX_ANSWER_DEPTH)
         return json.loads(answer)
 
@@ -120,15 +129,17 @@ class RPCEndpoint:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (requests.RequestException, MalformedError, ValueError) as error:
-            raise self._unavailable(error) from error
+        except (requests.RequestException, HTTPError) as error:
+            raise self._unanswered(error) from error
+        except (MalformedError, ValueError) as error:
+            raise self._unavailable(f"what answers at {self.shown} speaks no JSON-RPC") from error
 
-    def _unavailable(self, error: Exception) -> LedgerUnavailableError:
+    def _unanswered(self, error: Exception) -> LedgerUnavailableError:
         # The library's message may quote the whole URL, and with it a key.
-        return LedgerUnavailableError(
-            f"no answer from the RPC endpoint {self.shown} ({type(error).__name__})",
-            hint="check that the chain runs and that the URL is right",
-        )
+        return self._unavailable(f"no answer from the RPC endpoint {self.shown} ({type(error).__name__})")
+
+    def _unavailable(self, what: str) -> LedgerUnavailableError:
+        return LedgerUnavailableError(what, hint="check that the chain runs and that the URL is right")
 
 
 def _body(method: str, params: Sequence[Any], number: int) -> dict[str, Any]:

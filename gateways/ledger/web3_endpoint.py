@@ -39,7 +39,7 @@ class Web3Endpoint(RPCEndpoint):
         try:
             return self._provider.make_request(MethodName(method), params)
         except Web3Exception as error:
-            raise self._unavailable(error) from error
+            raise self._unanswered(error) from error
 
 
 class _CarefulProvider(HTTPProvider):

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import structlog
 
 from gateways.ledger import answers, chain_checks
-from gateways.ledger.chain_checks import agreed_head, check_chain
+from gateways.ledger.chain_checks import agreed_block_hash, agreed_head, check_chain
+from gateways.ledger.comparing import agreed_events
 from gateways.ledger.contract_abi import contract_abi
 from gateways.ledger.event_reader import EventReader
 from gateways.ledger.finality import Finality
@@ -44,6 +45,9 @@ class Web3Ledger:
         self._deployment = deployment
         self._finality: Finality = finality
         self._reader = EventReader(endpoint, contract_abi(), deployment.contract_address)
+        self._other_reader = (
+            None if compared is None else EventReader(compared, contract_abi(), deployment.contract_address)
+        )
         self._sender = sender
 
     @classmethod
@@ -70,7 +74,7 @@ class Web3Ledger:
             timeout_seconds: How long ``send`` waits for a block.
             max_fee_gwei: The most that is signed for one unit of gas.
             compare_rpc_url: A second endpoint, of another operator, that must tell the same chain, now and whenever
-                the head is read.
+                the head, a block's hash or event logs are read.
 
         Raises:
             ConfigError: A URL is none.
@@ -125,9 +129,11 @@ class Web3Ledger:
         """The hash of a block on the chain as it is now, or None where there is none.
 
         Raises:
-            LedgerUnavailableError: No answer.
+            LedgerUnavailableError: No answer, or the endpoints disagree.
         """
-        return chain_checks.block_hash(self._endpoint, number)
+        if self._compared is None:
+            return chain_checks.block_hash(self._endpoint, number)
+        return agreed_block_hash(self._endpoint, self._compared, number)
 
     def check_chain(self) -> None:
         """Checks that the chain is still the deployment's: it may have been replaced since ``connect``.
@@ -142,10 +148,14 @@ class Web3Ledger:
         """All events of the contract in both blocks and between, in chain order, fetched page by page.
 
         Raises:
-            LedgerUnavailableError: No answer; reading again is safe.
+            LedgerUnavailableError: No answer, or the endpoints tell other events; reading again is safe.
             MalformedError: A log is none of the contract's events.
         """
-        return self._reader.read(from_block, to_block)
+        one, other = self._reader, self._other_reader
+        if other is None:
+            return one.read(from_block, to_block)
+        told = one.read(from_block, to_block), other.read(from_block, to_block)
+        return agreed_events(*told, (one.label, other.label))
 
     def send(self, call: LedgerCall) -> TxReceipt:
         """Signs, sends and waits until the transaction is in a block at the configured finality.

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from gateways.data_folder import store_error
+from gateways.database_errors import translated
 from gateways.journal import open_sqlite
-from gateways.sqlite_errors import translated
 from node.store.sealing import Place, SealingKey
 from node.store.tables import Patient, StoreInfo, Table, Withdrawal
 from protocol.errors import ConfigError, StoreError

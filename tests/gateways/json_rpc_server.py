@@ -49,13 +49,15 @@ class JSONRPCServer:
     """A context manager.
 
     ``answers`` holds what a test wants instead of the chain's own result, by method: a value, or a function of the
-    parameters. ``body`` replaces the whole answer.
+    parameters. ``body`` replaces the whole answer; with ``seconds_a_byte`` it trickles, until ``stopped``.
     """
 
     def __init__(self, *, newest: int = NEWEST, fork: str = "", forked_at: int = 2) -> None:
         self.answers: dict[str, Any] = {}
         self.errors: dict[str, Any] = {}
         self.body: bytes | None = None
+        self.seconds_a_byte = 0.0
+        self.stopped = threading.Event()
         self.newest = newest
         self.fork = fork
         self.forked_at = forked_at
@@ -73,7 +75,13 @@ class JSONRPCServer:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if not server.seconds_a_byte:
+                    self.wfile.write(body)
+                    return
+                for byte in body:
+                    if server.stopped.wait(server.seconds_a_byte):
+                        return
+                    self.wfile.write(bytes([byte]))
 
             def log_message(self, *_: object) -> None:
                 pass

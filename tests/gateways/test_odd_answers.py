@@ -265,6 +265,28 @@ def test_an_answer_without_end_is_refused(server: JSONRPCServer, monkeypatch: py
         unlocked_accounts(server.url)
 
 
+def test_an_endpoint_that_trickles_holds_nobody_for_ever(
+    server: JSONRPCServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateways.ledger.rpc._PATIENCE", 1)
+    server.body, server.seconds_a_byte = b" " * 1_000 + b"{}", 0.02
+    with pytest.raises(LedgerUnavailableError, match="no answer"):
+        RPCEndpoint(server.url, timeout_seconds=0.3).call("eth_chainId")
+    server.stopped.set()
+
+
+def test_a_log_that_is_told_twice_is_the_endpoints_fault(server: JSONRPCServer, ledger: Web3Ledger) -> None:
+    server.answers = {"eth_getLogs": [server._log(), server._log()]}
+    with pytest.raises(LedgerUnavailableError, match="two logs of one place"):
+        list(ledger.events(0, NEWEST))
+
+
+def test_a_page_in_the_place_of_an_endpoint_is_called_one(server: JSONRPCServer, ledger: Web3Ledger) -> None:
+    server.body = b"<html>Welcome</html>"
+    with pytest.raises(LedgerUnavailableError, match="speaks no JSON-RPC"):
+        ledger.head()
+
+
 def test_logs_of_other_blocks_than_asked_for_are_no_answer(server: JSONRPCServer, ledger: Web3Ledger) -> None:
     server.answers = {"eth_getLogs": [server._log()]}
     with pytest.raises(LedgerUnavailableError, match="other blocks"):

@@ -1,4 +1,4 @@
-"""Two RPC endpoints, of two operators, are compared whenever the head is read."""
+"""Two RPC endpoints, of two operators, are compared whenever the head, a block's hash or event logs are read."""
 
 from __future__ import annotations
 
@@ -70,6 +70,39 @@ def test_another_chain_behind_the_second_one_is_another_chain(first: JSONRPCServ
     second.answers = {"eth_chainId": "0x1"}
     with pytest.raises(WrongChainError):
         Web3Ledger.connect(first.url, DEPLOYMENT, compare_rpc_url=second.url)
+
+
+@pytest.mark.parametrize("lying", ["first", "second"])
+def test_an_event_that_one_of_them_leaves_out_is_named_and_stops_the_follower(
+    first: JSONRPCServer, second: JSONRPCServer, ledger: Web3Ledger, lying: str
+) -> None:
+    liar, honest = (first, second) if lying == "first" else (second, first)
+    liar.answers = {"eth_getLogs": []}
+    follower = ChainFollower(ledger)
+    said = f"{honest.url} tells GovernorChanged in block 1, log 0, and the RPC endpoint {liar.url} does not"
+    with pytest.raises(LedgerUnavailableError, match=said):
+        follower.sync()
+    assert follower.history.position is None
+    liar.answers = {}
+    follower.sync()
+    assert follower.history.position is not None
+
+
+def test_an_event_that_they_tell_otherwise_is_named(second: JSONRPCServer, ledger: Web3Ledger) -> None:
+    second.answers = {"eth_getLogs": [second._log() | {"transactionHash": "0x" + "78" * 32}]}
+    with pytest.raises(LedgerUnavailableError, match=r"GovernorChanged in block 1, log 0, .* tells it otherwise"):
+        list(ledger.events(0, NEWEST))
+
+
+def test_the_hash_of_an_older_block_is_compared_too(second: JSONRPCServer, ledger: Web3Ledger) -> None:
+    assert ledger.block_hash(4) == block_hash(4)
+    second.fork, second.forked_at = "fork", 4
+    with pytest.raises(LedgerUnavailableError, match="disagree on block 4"):
+        ledger.block_hash(4)
+    # What the second one does not have yet, it cannot deny.
+    second.fork, second.newest = "", 3
+    assert ledger.block_hash(4) == block_hash(4)
+    assert ledger.block_hash(NEWEST + 1) is None
 
 
 def test_without_the_second_one_there_is_no_answer(second: JSONRPCServer, ledger: Web3Ledger) -> None:

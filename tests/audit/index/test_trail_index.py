@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
-from audit.index.database import open_database
 from audit.index.event_codec import EVENT_TYPES, encode_event, parse_event
-from audit.index.filling import fill
+from audit.index.filling import fill, row_of
 from audit.index.searching import Search, search
-from audit.index.tables import PageRow, block_and_log, place_of
+from audit.index.tables import EventRow, PageRow, block_and_log, place_of
 from audit.trail import kind_of
 from protocol import ledger_events as ev
-from protocol.errors import ConfigError, LedgerUnavailableError, MalformedError, StoreError
+from protocol.errors import LedgerUnavailableError, MalformedError
 from protocol.identifiers import BlockHash, Digest, lineage_id_of, site_id_of
 from protocol.ledger_calls import AdmitSite
 from protocol.ports import BlockHeader
@@ -26,13 +24,6 @@ from tests.audit.stage import honest_network, logs_of
 from tests.audit.test_trail import sample
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.ledger_world import FakeWorld
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(str(tmp_path / "trail.sqlite"))
-    yield engine
-    engine.dispose()
 
 
 class Scripted(FakeLedger):
@@ -74,6 +65,13 @@ def filled(index: Engine, told: list[ev.LocatedEvent]) -> tuple[Engine, int]:
 
 def test_what_is_found_is_what_was_read(filled: tuple[Engine, int], told: list[ev.LocatedEvent]) -> None:
     assert found(*filled) == told
+
+
+def test_a_row_has_the_columns_that_were_written(filled: tuple[Engine, int], told: list[ev.LocatedEvent]) -> None:
+    engine, number = filled
+    with engine.connect() as connection:
+        rows = connection.execute(select(EventRow.__table__).order_by(EventRow.place)).mappings().all()
+    assert [dict(row) for row in rows] == [row_of(number, located) for located in told]
 
 
 def test_a_filter_finds_what_going_through_all_events_finds(
@@ -203,21 +201,34 @@ def test_only_the_newest_page_hashes_are_kept(index: Engine) -> None:
 def test_a_row_that_was_changed_in_the_database_is_malformed(filled: tuple[Engine, int]) -> None:
     engine, number = filled
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE events SET value = x'7b7d' WHERE kind = 'round-opened'")
+        connection.execute(update(EventRow).where(EventRow.kind == "round-opened").values(value=b"{}"))
     with pytest.raises(MalformedError):
         found(engine, number)
 
 
-def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
-    (tmp_path / "notes").write_text("not a database, but long enough to be taken for one" * 100)
-    with pytest.raises(StoreError):
-        open_database(str(tmp_path / "notes"))
+@pytest.mark.parametrize("changed", [{"round": 2**63}, {"consent_version": 2**64 - 1}])
+def test_a_number_that_no_database_holds_is_malformed(
+    index: Engine, told: list[ev.LocatedEvent], changed: dict[str, int]
+) -> None:
+    odd = ev.LocatedEvent(told[-1].position, dataclasses.replace(sample(ev.UpdateRegistered), **changed))
+    events = [*told, odd]
+    with pytest.raises(MalformedError, match=f"has the {next(iter(changed))} "):
+        fill(index, Scripted(FakeWorld(), events))
+    assert found(index, 1) == []
 
 
-@pytest.mark.parametrize("url", ["nonsense://x", "postgresql+nodriver://x/y"])
-def test_a_url_without_a_driver_is_said(url: str) -> None:
-    with pytest.raises(ConfigError, match="no database"):
-        open_database(url)
+def test_a_place_that_no_chain_has_is_malformed(index: Engine, told: list[ev.LocatedEvent]) -> None:
+    odd = dataclasses.replace(told[0], position=dataclasses.replace(told[0].position, log_index=2**24))
+    with pytest.raises(MalformedError, match="place that no chain has"):
+        fill(index, Scripted(FakeWorld(), [odd, *told[1:]]))
+
+
+def test_a_search_for_more_than_a_database_counts_finds_what_there_is(
+    filled: tuple[Engine, int], told: list[ev.LocatedEvent]
+) -> None:
+    assert found(*filled, round_number=10**30) == []
+    assert found(*filled, newest=10**30) == told
+    assert found(*filled, since=10**11) == []
 
 
 @pytest.mark.parametrize("kind", sorted(EVENT_TYPES))
