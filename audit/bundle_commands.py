@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from rich.progress import Progress
 from audit.bundle.checking import BundleFinding, verify_bundle
 from audit.bundle.making import BundleOptions, Doing, Sources, make_bundle
 from audit.connections import ChainOptions, connect_ledger, ipfs_options, open_stores
+from audit.given import parse_lineage
 from audit.names import Names
 from audit.options import (
     RPCURL,
@@ -30,12 +31,12 @@ from audit.options import (
     WorkFolder,
 )
 from audit.pieces import FetchLimits
-from audit.proofs.checkpoint import Checkpoint, last_block
+from audit.proofs.checkpoint import last_block
+from audit.proofs.seals import Trusted, TrustedBlock
 from audit.replay import ReplayOptions, Step
 from audit.report import replay_json, replay_lines, troubles
 from audit.round_range import ALL_ROUNDS, parse_rounds
 from audit.tables import progress_bar
-from audit.trail import parse_lineage
 from gateways.data_folder import require_writable, store_error
 from gateways.deployment_file import load_deployment
 from gateways.ledger.block_reader import BlockReader
@@ -100,24 +101,27 @@ def bundle_command(
 
 def tell_bundle(
     file: Path,
-    checkpoint: Checkpoint,
-    about: Mapping[str, JSONValue],
+    trusted: Trusted,
+    about: Callable[[TrustedBlock], Mapping[str, JSONValue]],
     keys: Sequence[RecipientPrivateKey],
     names: Names,
     work_folder: Path | None,
     *,
     as_json: bool,
-) -> None:
+) -> TrustedBlock:
     """Checks and replays a bundle and says what it shows.
 
     Args:
         file: The bundle.
-        checkpoint: Trusted.
-        about: What else the first object of JSON says.
+        trusted: The reader's.
+        about: What else the first object of JSON says, of the block that the bundle stands on.
         keys: The auditor's; none for a replay of what is public.
         names: Labels for ids.
         work_folder: Takes ciphertext and models meanwhile.
         as_json: JSON lines instead of text.
+
+    Returns:
+        The block that the bundle stands on.
 
     Raises:
         AuditError: A step failed, or the replay found a difference or a missing piece.
@@ -130,9 +134,9 @@ def tell_bundle(
             progress.update(task, description=f"round {step.round_id.number}", completed=step.done, total=step.total)
 
         options = ReplayOptions(keys=keys, work_folder=work_folder, names=names, progress=show)
-        finding = verify_bundle(file, checkpoint, options)
+        finding = verify_bundle(file, trusted, options)
     if as_json:
-        typer.echo(json.dumps({**about, **_as_json(finding)}))
+        typer.echo(json.dumps({**about(finding.block), **_as_json(finding)}))
         for value in replay_json(finding.replayed, names):
             typer.echo(json.dumps(value, ensure_ascii=False))
     else:
@@ -147,6 +151,7 @@ def tell_bundle(
         raise AuditError(
             f"the replay found {troubles(finding.replayed)}", hint="docs/auditing.md says what each answer means"
         )
+    return finding.block
 
 
 def _as_json(finding: BundleFinding) -> dict[str, JSONValue]:

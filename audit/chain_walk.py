@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from audit.event_rules import event_faults
 from audit.findings import Difference, Topic
@@ -16,7 +16,7 @@ from audit.membership_rules import MembershipRules
 from audit.names import Names
 from audit.round_rules import RuleBook, unspoken_outcome
 from protocol import ledger_events as ev
-from protocol.history import History
+from protocol.history import History, LineageView
 from protocol.identifiers import CID, AggregatorId, Digest, LineageId, RoundId
 from protocol.ledger_events import LocatedEvent
 from protocol.ports import ChainIdentity
@@ -46,37 +46,71 @@ class Walk:
     of_network: list[Difference] = field(default_factory=list)
 
 
+class ChainWalker:
+    """Takes one event after another, in chain order; what was found so far can be asked for at any time.
+
+    Args:
+        identity: The deployment.
+        names: Labels for the sentences.
+    """
+
+    def __init__(self, identity: ChainIdentity, names: Names) -> None:
+        self._identity = identity
+        self._rules, self._members = RuleBook(identity, names), MembershipRules()
+        self._announced: dict[RoundId, set[tuple[AggregatorId, Digest]]] = defaultdict(set)
+        self._walk = Walk()
+
+    @property
+    def history(self) -> History:
+        """The fold over the events that were taken."""
+        return self._walk.history
+
+    def take(self, located: LocatedEvent) -> None:
+        """Takes one more event, and names it when the contract's rules forbid it.
+
+        Raises:
+            MalformedError: The logs are not whole: out of order, or about something that no earlier event made. Take
+                none behind it.
+        """
+        walk, event = self._walk, located.event
+        faults = list(self._rules.faults(walk.history, located))
+        before = walk.history.position
+        sentences = [*event_faults(before, located, self._identity), *self._members.faults(walk.history, located)]
+        faults += [Difference(Topic.CHAIN_RULE, sentence) for sentence in sentences]
+        if isinstance(event, ev.RoundOpened) and event.lineage_id in walk.history.lineages:
+            walk.openings[ev.round_id_of(event)] = self._opening(walk.history.lineages[event.lineage_id], event)
+        if isinstance(event, ev.RoundKeyAnnounced):
+            self._announced[RoundId(event.lineage_id, event.round)].add((event.aggregator_id, event.key_digest))
+        if isinstance(event, ev.AuditorKeyUsed):
+            walk.declared.append(event)
+        walk.history.apply(located)
+        _file(walk, event, faults)
+
+    def found(self) -> Walk:
+        """What was found if no event follows; its history goes on with the walker's."""
+        of_rounds = defaultdict(list, {round_id: list(faults) for round_id, faults in self._walk.of_rounds.items()})
+        walk = replace(self._walk, of_rounds=of_rounds)
+        for lineage in walk.history.lineages.values():
+            for view in lineage.rounds.values():
+                # Kept apart from the faults so far: the outcome may be in the next block that is read.
+                _file(walk, view.opened, list(unspoken_outcome(walk.history, view)))
+        return walk
+
+    def _opening(self, lineage: LineageView, event: ev.RoundOpened) -> OpeningFacts:
+        announced = frozenset(self._announced[ev.round_id_of(event)])
+        return OpeningFacts(lineage.head_digest, lineage.head_cid, self._walk.history.auditor_key, announced)
+
+
 def walk_chain(events: Iterable[LocatedEvent], identity: ChainIdentity, names: Names) -> Walk:
     """Folds all events of a deployment and names every one that the contract's rules forbid.
 
     Raises:
         MalformedError: The logs are not whole: out of order, or about something that no earlier event made.
     """
-    walk = Walk()
-    rules, members = RuleBook(identity, names), MembershipRules()
-    announced: dict[RoundId, set[tuple[AggregatorId, Digest]]] = defaultdict(set)
+    walker = ChainWalker(identity, names)
     for located in events:
-        event = located.event
-        faults = list(rules.faults(walk.history, located))
-        sentences = [*event_faults(walk.history.position, located, identity), *members.faults(walk.history, located)]
-        faults += [Difference(Topic.CHAIN_RULE, sentence) for sentence in sentences]
-        if isinstance(event, ev.RoundOpened) and event.lineage_id in walk.history.lineages:
-            round_id = ev.round_id_of(event)
-            lineage = walk.history.lineages[event.lineage_id]
-            walk.openings[round_id] = OpeningFacts(
-                lineage.head_digest, lineage.head_cid, walk.history.auditor_key, frozenset(announced[round_id])
-            )
-        if isinstance(event, ev.RoundKeyAnnounced):
-            announced[RoundId(event.lineage_id, event.round)].add((event.aggregator_id, event.key_digest))
-        if isinstance(event, ev.AuditorKeyUsed):
-            walk.declared.append(event)
-        walk.history.apply(located)
-        _file(walk, event, faults)
-    for lineage in walk.history.lineages.values():
-        for view in lineage.rounds.values():
-            # Asked for last, because only then no outcome can follow.
-            _file(walk, view.opened, list(unspoken_outcome(walk.history, view)))
-    return walk
+        walker.take(located)
+    return walker.found()
 
 
 def _file(walk: Walk, event: ev.LedgerEvent, faults: list[Difference]) -> None:

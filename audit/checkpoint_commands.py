@@ -1,4 +1,4 @@
-"""``fedrx audit checkpoint`` and ``cosigners``: a block to trust, and the sites that signed it."""
+"""``fedrx audit checkpoint``, ``cosigners`` and ``validators``: a block to trust, who signed it, who seals blocks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from audit.options import RPCURL, CompareURL, CosignerAccounts, DeploymentFile, 
 from audit.proofs.checkpoint import checkpoint_at, encode_checkpoint, read_cosigned_list
 from audit.proofs.cosigned import Statement, by_block, disagreement, merged, statements_of
 from audit.proofs.cosigners import Cosigners, cosigners_of, encode_cosigners, read_cosigners
+from audit.proofs.seals import validators_of
+from audit.proofs.validators import encode_validators
 from gateways.data_folder import write_atomically
+from gateways.ledger.block_reader import BlockReader
+from gateways.ledger.rpc import RPCEndpoint
 from protocol.cosigning import encode_cosigned
-from protocol.errors import AuditError, ConfigError
+from protocol.errors import AuditError, ConfigError, LedgerUnavailableError
 from protocol.ports import Ledger
 
+_REQUEST_SECONDS = 60.0
 _MAX_BLOCK = 10**16 - 1
 """Of a checkpoint's body (docs/spec/checkpoint.md, section 1)."""
 
@@ -67,6 +72,31 @@ def cosigners_command(
     write_atomically(out, encode_cosigners(found))
     sites = {one.site_id for one in found.accounts if one.until_block is None}
     typer.echo(f"{len(found.accounts)} accounts of {len(sites)} sites, as of block {read_at.number}: {out}")
+
+
+def validators_command(
+    deployment: DeploymentFile,
+    rpc: RPCURL,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")],
+    compare_rpc: CompareURL = None,
+    finality: FinalityChoice = "latest",
+    block: Annotated[
+        int | None, typer.Option("--block", min=1, max=_MAX_BLOCK, help="Which block names them; the newest final one.")
+    ] = None,
+) -> None:
+    """Write the validators of a QBFT or IBFT 2.0 chain: a file to make once, to compare with the operators, to keep."""
+    ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
+    at = checkpoint_at(ledger, block)
+    (header,) = BlockReader(RPCEndpoint(rpc, timeout_seconds=_REQUEST_SECONDS)).headers(at.number, at.number)
+    found = validators_of(header, ledger.identity)
+    if found.read_at != at:
+        raise LedgerUnavailableError("the chain reorganised while it was read", hint="run the command again")
+    write_atomically(out, encode_validators(found))
+    for account in found.accounts:
+        typer.echo(str(account))
+    typer.echo(
+        f"{len(found.accounts)} validators, of whom {found.seals_needed} seal a block, as of block {at.number}: {out}"
+    )
 
 
 def _write_cosigned(

@@ -15,11 +15,12 @@ from rich.progress import Progress
 from audit.auditor_keys import KEYSTORE_NAME, make_auditor_key
 from audit.availability import check_availability, named_contents
 from audit.bundle_commands import bundle_command
-from audit.checkpoint_commands import checkpoint_command, cosigners_command
+from audit.checkpoint_commands import checkpoint_command, cosigners_command, validators_command
 from audit.connections import ChainOptions, all_events, connect_ledger, ipfs_options, open_stores
 from audit.diff_command import diff_command
 from audit.explorer_command import explorer_command
 from audit.findings import ReplayFinding
+from audit.given import parse_lineage
 from audit.index_command import check_index_command
 from audit.key_use import declare_use, open_keys
 from audit.names import Names, read_names
@@ -43,16 +44,17 @@ from audit.options import (
     WorkFolder,
 )
 from audit.pieces import FetchLimits
-from audit.proof_commands import prove_command, verify_command
+from audit.proof_commands import prove_command
 from audit.replay import ReplayOptions, Step, replay
 from audit.report import replay_json, replay_lines, troubles
 from audit.report_command import report_check_command, report_command
 from audit.round_range import parse_rounds
+from audit.sentences import count
 from audit.show_command import show_command
 from audit.site_command import site_command
 from audit.tables import availability_json, availability_table, output, progress_bar
-from audit.trail import parse_lineage
 from audit.trail_commands import export_command, trail_command, watch_command
+from audit.verify_command import verify_command
 from gateways.key_ring import KeyRing, read_new_passphrase, read_passphrase
 from gateways.key_ring.passphrase import after_change
 from protocol.canonical_json import JSONValue
@@ -71,6 +73,7 @@ app.command("report")(report_command)
 app.command("report-check")(report_check_command)
 app.command("checkpoint")(checkpoint_command)
 app.command("cosigners")(cosigners_command)
+app.command("validators")(validators_command)
 app.command("prove")(prove_command)
 app.command("bundle")(bundle_command)
 app.command("verify")(verify_command)
@@ -161,10 +164,13 @@ def availability_command(
         _print_json(availability_json(row, endpoints) for row in rows)
     else:
         output().print(availability_table(rows, endpoints))
-    lost = sum(row.lost for row in rows)
-    typer.echo(f"{len(rows) - lost} of {len(rows)} contents are there", err=as_json)
+    there, lost = sum(row.there for row in rows), sum(row.lost for row in rows)
+    never = len(rows) - there - lost
+    summed_up = f"{there} of {count(len(rows), 'content')} are there"
+    typer.echo(f"{summed_up}; {never} never reached the aggregators either" if never else summed_up, err=as_json)
     if lost:
-        raise AuditError(f"{lost} of {len(rows)} contents are held by nobody that was asked", hint="ask more endpoints")
+        hint = "ask more endpoints" if read else "ask more endpoints, or --read: another peer of the swarm may have it"
+        raise AuditError(f"{lost} of {count(len(rows), 'content')} are held by nobody that was asked", hint=hint)
 
 
 @app.command("keygen")

@@ -12,6 +12,7 @@ import typer
 from audit.chain_walk import walk_chain
 from audit.connections import ChainOptions, all_events, connect_ledger, ipfs_options, open_stores
 from audit.difference import Change, Side, changes
+from audit.given import parse_lineage
 from audit.names import Names, read_names
 from audit.options import (
     RPCURL,
@@ -32,12 +33,12 @@ from audit.parting import Parting, parting_sentences, where_they_part
 from audit.pieces import FetchLimits
 from audit.sides import find_side, with_plans
 from audit.succession import open_succession
-from audit.trail import parse_lineage, trail
+from audit.trail import trail
 from protocol.canonical_json import JSONValue
 from protocol.errors import AuditError, ConfigError
 from protocol.ledger_events import LocatedEvent
 
-_NOT_PUBLIC = "how well each reads is not on the chain: each site scores a model on its own held-out words"
+_NOT_PUBLIC = "how well each reads is not on the chain: fedrx audit score tells it on words of yours"
 
 
 def diff_command(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from typing import get_type_hints
 
 from protocol import ledger_events as ev
 from protocol.ledger_events import LocatedEvent, Position
@@ -33,12 +35,23 @@ def event_faults(before: Position | None, located: LocatedEvent, identity: Chain
         yield from _first_faults(located, identity)
     else:
         yield from _block_faults(before, at)
-    for name in event.__dataclass_fields__:
-        value = getattr(event, name)
-        # Plain bytes are verdict codes, of which a round may have none.
-        empty = isinstance(value, bytes) and type(value) is not bytes and not any(bytes(value))
-        if empty and (type(event), name) not in _MAY_BE_EMPTY:
+    for name in _never_empty()[type(event)]:
+        if not any(getattr(event, name)):
             yield f"an event {type(event).__name__} has no {name.replace('_', ' ')}"
+
+
+@cache
+def _never_empty() -> dict[type, tuple[str, ...]]:
+    """For each kind of event, its ids, digests and addresses that the contract does not let be zero."""
+    return {kind: tuple(_ids(kind)) for kind in ev.LedgerEvent.__args__}
+
+
+def _ids(kind: type) -> Iterator[str]:
+    for name, hint in get_type_hints(kind, vars(ev)).items():
+        # Plain bytes are verdict codes, of which a round may have none.
+        is_id = isinstance(hint, type) and issubclass(hint, bytes) and hint is not bytes
+        if is_id and (kind, name) not in _MAY_BE_EMPTY:
+            yield name
 
 
 def _first_faults(located: LocatedEvent, identity: ChainIdentity) -> Iterator[str]:

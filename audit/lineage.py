@@ -45,6 +45,11 @@ class Generation:
         """Its round, None for genesis."""
         return None if self.view is None else self.view.opened.round
 
+    @property
+    def parent(self) -> Digest | None:
+        """The model that it was made from, None for genesis."""
+        return None if self.view is None else self.view.opened.parent_digest
+
 
 def contributions(view: RoundView) -> tuple[Contribution, ...]:
     """Every registered update of a round with its verdict, in order of registration."""

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+from audit.small_files import read_small
 from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import (
     AggregatorId,
@@ -17,6 +18,7 @@ from protocol.identifiers import (
 )
 from protocol.slugs import check_slug
 
+_MAX_FILE_BYTES = 8 << 20
 _TABLES = {"sites": site_id_of, "aggregators": aggregator_id_of, "lineages": lineage_id_of}
 
 
@@ -65,11 +67,7 @@ def read_names(file: Path | None, slugs: Iterable[str]) -> Names:
 
 def _read_tables(file: Path) -> dict[str, dict[str, object]]:
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"the directory file {file} cannot be read ({error.strerror})", hint="check the path"
-        ) from error
+        tables = tomllib.loads(read_small(file, _MAX_FILE_BYTES).decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(
             f"the directory file {file} is no TOML: {error}", hint="see docs/auditing.md for how it is written"

@@ -17,7 +17,7 @@ OlderRPCURL = Annotated[
 ]
 RPCURL = Annotated[str, typer.Option("--rpc", help="RPC endpoint of the chain.")]
 CompareURL = Annotated[
-    str | None, typer.Option("--compare-rpc", help="A second endpoint that must tell the same chain.")
+    str | None, typer.Option("--compare-rpc", help="A second endpoint that must tell the same blocks and events.")
 ]
 FinalityChoice = Annotated[
     Literal["latest", "finalized"], typer.Option("--finality", help="latest where a block is final at once.")
@@ -32,6 +32,9 @@ NameSlugs = Annotated[list[str] | None, typer.Option("--name", help="A slug to s
 LineageSlug = Annotated[str | None, typer.Option("--lineage", help="One lineage: its slug or 0x id.")]
 RoundNumber = Annotated[int | None, typer.Option("--round", min=0, help="One round of each lineage.")]
 RoundRange = Annotated[str | None, typer.Option("--rounds", help="Rounds A..B, or A.. to the newest.")]
+ScoresFiles = Annotated[
+    list[Path] | None, typer.Option("--scores", help="What fedrx audit score wrote; one for each lineage, repeatable.")
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")]
 WorkFolder = Annotated[Path | None, typer.Option("--work-folder", help="Takes ciphertext and models while running.")]
 Seconds = Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds to wait for one piece of content.")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from audit.names import Names
 from audit.sentences import moment, sentence_of
+from gateways.ledger.comparing import EventsPartError, agreed_events
 from protocol.ledger_events import LocatedEvent
 from protocol.ports import Ledger
 
@@ -51,12 +51,11 @@ def where_they_part(one: Ledger, other: Ledger) -> Parting:
     same = 0
     ours: LocatedEvent | None = None
     theirs: LocatedEvent | None = None
-    for ours, theirs in zip_longest(one.events(first, last), other.events(first, last)):
-        if ours != theirs:
-            break
-        same += 1
-    else:
-        ours = theirs = None
+    try:
+        for _ in agreed_events(one.events(first, last), other.events(first, last)):
+            same += 1
+    except EventsPartError as found:
+        ours, theirs = found.one, found.other
     return Parting(last, same, ours, theirs, _first_other_block(one, other, first, last))
 
 

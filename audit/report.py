@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from audit.findings import Difference, Missing, Outcome, ReplayFinding, RoundFinding
 from audit.names import Names
+from audit.sentences import count
 from protocol.canonical_json import JSONValue
 
 
@@ -61,15 +62,15 @@ def summary(finding: ReplayFinding) -> str:
     elif opened:
         head = f"{recomputed} of {models} global models recomputed, same bytes"
     else:
-        head = f"{models} of {models} global models checked without a key: nothing was opened or recomputed"
+        head = f"{_agreeing(finding)} of {models} global models agree without a key: nothing was opened or recomputed"
     trouble = troubles(finding)
     return f"{head}; {trouble}" if trouble else head
 
 
 def troubles(finding: ReplayFinding) -> str:
     """How much differs or is missing; empty when nothing does."""
-    counts = [(len(finding.all_differences), "difference"), (len(finding.all_missing), "missing piece")]
-    return " and ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count)
+    found = [(len(finding.all_differences), "difference"), (len(finding.all_missing), "missing piece")]
+    return " and ".join(count(number, word) for number, word in found if number)
 
 
 def _headline(found: RoundFinding) -> str:
@@ -77,18 +78,19 @@ def _headline(found: RoundFinding) -> str:
         return _same_headline(found)
     return {
         Outcome.ABORTED: "aborted on chain, nothing to recompute",
-        Outcome.LIVE: f"no result yet, {found.updates} updates registered",
+        Outcome.LIVE: f"no result yet, {count(found.updates, 'update')} registered",
         Outcome.DIFFERENT: "DIFFERENT",
         Outcome.MISSING: "MISSING pieces, nothing known to differ",
     }[found.outcome]
 
 
 def _same_headline(found: RoundFinding) -> str:
+    updates = count(found.updates, "update")
     if not found.opened:
-        return f"same as far as is public, {found.updates} updates, nothing opened"
+        return f"same as far as is public, {updates}, nothing opened"
     if found.model_digest is None:
-        return f"same, failed on chain and by the rules, {found.updates} updates"
-    return f"same, {found.updates} updates, model {str(found.model_digest)[:10]}… recomputed"
+        return f"same, failed on chain and by the rules, {updates}"
+    return f"same, {updates}, model {str(found.model_digest)[:10]}… recomputed"
 
 
 def _details(
@@ -104,6 +106,10 @@ def _details(
 
 def _models(finding: ReplayFinding) -> int:
     return sum(found.model_digest is not None for found in finding.rounds)
+
+
+def _agreeing(finding: ReplayFinding) -> int:
+    return sum(found.model_digest is not None and found.outcome is Outcome.SAME for found in finding.rounds)
 
 
 def _recomputed(finding: ReplayFinding) -> int:

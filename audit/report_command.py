@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
+from audit.accuracy import accuracy_of, read_scores
 from audit.connections import ChainOptions, all_events, connect_ledger, ipfs_options, open_stores
 from audit.findings import ReplayFinding
+from audit.given import parse_lineage
 from audit.key_use import open_keys
 from audit.names import read_names
 from audit.options import (
@@ -25,6 +27,7 @@ from audit.options import (
     NameSlugs,
     PassphraseFile,
     RoundRange,
+    ScoresFiles,
     Seconds,
     WorkFolder,
 )
@@ -37,7 +40,6 @@ from audit.replay import ReplayOptions, replay
 from audit.round_range import ALL_ROUNDS, parse_rounds
 from audit.small_files import parsed, read_small
 from audit.tables import progress_bar
-from audit.trail import parse_lineage
 from gateways.data_folder import write_atomically
 from gateways.deployment_file import load_deployment
 from protocol.errors import AuditError, ConfigError
@@ -66,6 +68,7 @@ def report_command(
     name: NameSlugs = None,
     work_folder: WorkFolder = None,
     timeout: Seconds = 60.0,
+    scores: ScoresFiles = None,
 ) -> None:
     """Write a report of rounds, consents, refusals and lineage; with --ipfs replayed, with --auditor-key signed."""
     if out.suffix not in {".html", ".pdf"}:
@@ -74,8 +77,10 @@ def report_command(
     scope = Scope(
         ALL_ROUNDS if rounds is None else parse_rounds(rounds), None if lineage is None else parse_lineage(lineage)
     )
+    files = read_scores(scores or ())
     keys = open_keys(auditor_key, passphrase_file, declare=False)
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
+    accuracy = accuracy_of(files, [ledger.identity])
     head = ledger.head()
     events = [event for event in all_events(ledger) if event.position.block_number <= head.number]
     found = None
@@ -89,7 +94,7 @@ def report_command(
             names=labels,
         )
         found = _replayed(ledger.identity, events, ipfs, options)
-    report = report_of(Sources(ledger.identity, head, events, found, _software()), scope, labels)
+    report = report_of(Sources(ledger.identity, head, events, found, _software(), accuracy), scope, labels)
     data = report_html(report) if out.suffix == ".html" else _pdf(report)
     write_atomically(out, data)
     typer.echo(f"{sum(len(section.lines) for section in report.sections)} lines in {out}")

@@ -115,25 +115,30 @@ class RuleBook:
                     yield f"aggregator {voter} voted twice"
 
     def _registered(self, history: History, view: RoundView, event: ev.UpdateRegistered, at: Position) -> Iterator[str]:
-        who = f"update {event.index} of {self._names.label(event.site_id)}"
+        for fault in self._registration_faults(history, view, event, at):
+            yield f"update {event.index} of {self._names.label(event.site_id)} {fault}"
+
+    def _registration_faults(
+        self, history: History, view: RoundView, event: ev.UpdateRegistered, at: Position
+    ) -> Iterator[str]:
         site = history.sites.get(event.site_id)
         if view.state(at.timestamp) is not RoundState.OPEN:
-            yield f"{who} was registered after close"
+            yield "was registered after close"
         if site is None or not site.active or not view.selects(site):
-            yield f"{who} comes from a site that is not active or not selected"
+            yield "comes from a site that is not active or not selected"
         if view.registration_of(event.site_id) is not None:
-            yield f"{who} is the site's second of the round"
+            yield "is the site's second of the round"
         if event.envelope_digest in self._envelopes[event.site_id]:
-            yield f"{who} registers an envelope that the site had registered before"
+            yield "registers an envelope that the site had registered before"
         self._envelopes[event.site_id].add(event.envelope_digest)
         if not 1 <= event.weight <= _MAX_WEIGHT:
-            yield f"{who} has the weight {event.weight}"
+            yield f"has the weight {event.weight}"
         if event.commitment_scheme != COMMITMENT_SCHEME:
-            yield f"{who} names the commitment scheme {event.commitment_scheme}"
+            yield f"names the commitment scheme {event.commitment_scheme}"
         try:
             history.check_consent(Registration(event, at), view)
         except VerificationError as refusal:
-            yield f"{who} was registered without consent in force: {refusal}"
+            yield f"was registered without consent in force: {refusal}"
 
     def _votes(
         self, history: History, view: RoundView, event: ev.RoundFinalized | ev.RoundFailed, at: Position

@@ -10,6 +10,7 @@ from pathlib import Path
 from audit.chain_walk import Walk
 from audit.difference import Side
 from audit.findings import Piece
+from audit.given import parse_digest
 from audit.lineage import find_model, lineage_named
 from audit.names import Names
 from audit.pieces import FetchLimits, NotFetched, Pieces
@@ -34,9 +35,8 @@ def find_side(told: Told, word: str, lineage_id: LineageId | None, names: Names)
 
     Raises:
         ConfigError: Neither a number nor a digest, or no deployment knows it.
-        MalformedError: 0x and something that is no digest.
     """
-    found = _models(told, Digest.from_hex(word)) if word.startswith("0x") else _rounds(told, word, lineage_id)
+    found = _models(told, parse_digest(word)) if word.startswith("0x") else _rounds(told, word, lineage_id)
     side = next(found, None)
     if side is None:
         what = "model" if word.startswith("0x") else "round"

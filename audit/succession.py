@@ -40,6 +40,10 @@ class Succession:
         """The deployment that was asked about."""
         return self.chapters[0]
 
+    def place_of(self, chapter: Chapter) -> str:
+        """What a sentence about a deployment begins with: nothing for the one that was asked about."""
+        return "" if chapter is self.newest else f"{chapter.label}: "
+
     def sentences(self) -> Iterator[str]:
         """The links, in words; nothing for a deployment that names no other."""
         for chapter, older in zip(self.chapters, self.chapters[1:], strict=False):

@@ -4,20 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from audit.accuracy import Accuracy
+from audit.broken_rules import broken_rules
+from audit.chain_walk import Walk, walk_chain
 from audit.connections import all_events
 from audit.lineage import find_model
 from audit.names import Names
 from audit.succession import Chapter, Succession, seal_sentence
 from audit.telling import tell_model
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, MalformedError
 from protocol.history import History
 from protocol.identifiers import Digest
+from protocol.ports import Ledger
 
 Tell = Callable[[History], Iterable[str]]
 """Tells something of one deployment; raises ``ConfigError`` when that knows nothing of it."""
 
 
-def tell_all(succession: Succession, tell: Tell) -> Iterator[str]:
+class Reading:
+    """A succession's deployments, each read from its first event on when it is asked for, and checked meanwhile.
+
+    Args:
+        succession: The deployments.
+        names: Labels for what is wrong.
+
+    Attributes:
+        broken: Which of the contract's rules the logs break that were read so far.
+    """
+
+    def __init__(self, succession: Succession, names: Names) -> None:
+        self.succession = succession
+        self.broken: list[str] = []
+        self._names = names
+
+    def histories(self) -> Iterator[tuple[Chapter, History]]:
+        """The deployments, newest first.
+
+        Raises:
+            LedgerUnavailableError: No answer.
+            MalformedError: The logs are not whole.
+        """
+        for chapter in self.succession.chapters:
+            walk = self._walk(chapter.ledger)
+            where = self.succession.place_of(chapter)
+            self.broken += [f"{where}{sentence}" for sentence in broken_rules(walk, self._names)]
+            yield chapter, walk.history
+
+    def _walk(self, ledger: Ledger) -> Walk:
+        events = all_events(ledger)
+        try:
+            return walk_chain(events, ledger.identity, self._names)
+        except MalformedError as error:
+            raise MalformedError(
+                error.what, hint="ask another endpoint: fedrx audit diff --other-rpc shows what this one leaves out"
+            ) from error
+
+
+def tell_all(reading: Reading, tell: Tell) -> Iterator[str]:
     """What every deployment knows, newest first.
 
     Raises:
@@ -26,19 +69,19 @@ def tell_all(succession: Succession, tell: Tell) -> Iterator[str]:
     """
     unknown: ConfigError | None = None
     known = False
-    for place, (chapter, history) in enumerate(_histories(succession)):
+    for place, (chapter, history) in enumerate(reading.histories()):
         try:
             sentences = list(tell(history))
         except ConfigError as error:
             unknown = unknown or error
             continue
         known = True
-        yield from _headed(succession, place, chapter, history, sentences)
+        yield from _headed(reading.succession, place, chapter, history, sentences)
     if unknown is not None and not known:
         raise unknown
 
 
-def tell_first(succession: Succession, tell: Tell) -> Iterator[str]:
+def tell_first(reading: Reading, tell: Tell) -> Iterator[str]:
     """What the newest deployment that knows anything says.
 
     Raises:
@@ -46,19 +89,19 @@ def tell_first(succession: Succession, tell: Tell) -> Iterator[str]:
         LedgerUnavailableError: No answer.
     """
     unknown: ConfigError | None = None
-    for place, (chapter, history) in enumerate(_histories(succession)):
+    for place, (chapter, history) in enumerate(reading.histories()):
         try:
             sentences = list(tell(history))
         except ConfigError as error:
             unknown = unknown or error
             continue
-        yield from _headed(succession, place, chapter, history, sentences)
+        yield from _headed(reading.succession, place, chapter, history, sentences)
         return
     if unknown is not None:
         raise unknown
 
 
-def tell_model_of_all(succession: Succession, digest: Digest, names: Names) -> Iterator[str]:
+def tell_model_of_all(reading: Reading, digest: Digest, names: Names, accuracy: Accuracy) -> Iterator[str]:
     """A model's parents up to genesis, and on: a lineage's genesis may be the head of one in the deployment before.
 
     Raises:
@@ -66,22 +109,20 @@ def tell_model_of_all(succession: Succession, digest: Digest, names: Names) -> I
         LedgerUnavailableError: No answer.
     """
     wanted, told = digest, False
-    for place, (chapter, history) in enumerate(_histories(succession)):
+    newest = History()
+    for place, (chapter, history) in enumerate(reading.histories()):
+        newest = newest if place else history
         models = find_model(history, wanted)
         if models:
-            yield from _headed(succession, place, chapter, history, tell_model(history, wanted, names))
+            told_here = tell_model(history, wanted, names, accuracy)
+            yield from _headed(reading.succession, place, chapter, history, told_here)
             wanted, told = models[-1].digest, True
         elif told:
             yield f"{chapter.label} knows no model {wanted}: nothing there vouches for that genesis"
             return
     if not told:
         # Said as for one deployment, whose trail the operator will look into first.
-        yield from tell_model(History(all_events(succession.newest.ledger)), digest, names)
-
-
-def _histories(succession: Succession) -> Iterator[tuple[Chapter, History]]:
-    for chapter in succession.chapters:
-        yield chapter, History(all_events(chapter.ledger))
+        yield from tell_model(newest, digest, names, accuracy)
 
 
 def _headed(

@@ -11,9 +11,13 @@ from rich.table import Table
 from audit.availability import Availability
 from audit.trail import TrailRow
 from protocol.canonical_json import JSONValue
+from protocol.identifiers import AccountAddress
 
 _PIPE_WIDTH = 100_000
 """Columns when stdout is no terminal: wide enough that no line of another program's input is folded."""
+
+_TABLE_WIDTH = 170
+"""Columns of a terminal below which a table would fold a sentence to a few words a line."""
 
 
 def output() -> Console:
@@ -28,6 +32,20 @@ def progress_bar() -> Progress:
     return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
+def print_trail(rows: Sequence[TrailRow]) -> None:
+    """Events as a table, or where a terminal is too narrow for one, as lines."""
+    console = output()
+    if console.width >= _TABLE_WIDTH:
+        console.print(trail_table(rows))
+        return
+    contract = None
+    for row in rows:
+        if row.contract != contract:
+            contract = row.contract
+            console.print(_heading(contract))
+        console.print(trail_line(row), soft_wrap=True)
+
+
 def trail_table(rows: Iterable[TrailRow]) -> Table:
     """One row an event; those of older deployments under a heading that names the contract."""
     table = Table("time", "block", "round", "site", "kind", "what happened", "tx", box=None, pad_edge=False)
@@ -35,13 +53,16 @@ def trail_table(rows: Iterable[TrailRow]) -> Table:
     for row in rows:
         if row.contract != contract:
             contract = row.contract
-            heading = "this deployment" if contract is None else f"older deployment, contract {contract}"
-            table.add_row("", "", "", "", "", f"— {heading} —", "")
+            table.add_row("", "", "", "", "", _heading(contract), "")
         position = row.located.position
         number = "" if row.round is None else str(row.round)
         tx = f"{str(position.tx_hash)[:10]}…"
         table.add_row(row.when, str(position.block_number), number, row.site or "", row.kind, row.sentence, tx)
     return table
+
+
+def _heading(contract: AccountAddress | None) -> str:
+    return "— this deployment —" if contract is None else f"— older deployment, contract {contract} —"
 
 
 def trail_line(row: TrailRow) -> str:

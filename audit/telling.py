@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from audit.accuracy import NO_SCORES, Accuracy
 from audit.lineage import Contribution, Generation, contributions, descendants, find_model, of_site, publications
 from audit.names import Names
-from audit.sentences import moment, why_of
+from audit.sentences import count, moment, why_of
 from protocol import ledger_events as ev
 from protocol.errors import ConfigError
 from protocol.history import History, RoundView
@@ -15,19 +16,23 @@ from protocol.identifiers import Digest, RoundId, SiteId
 _CHECK = "(run fedrx audit trail without filters to see what is there)"
 
 
-def tell_round(history: History, round_id: RoundId, names: Names) -> Iterator[str]:
-    """Who took part, who was refused and why, what changed since the round before, and what came out.
+def tell_round(history: History, round_id: RoundId, names: Names, accuracy: Accuracy = NO_SCORES) -> Iterator[str]:
+    """Who took part, who was refused and why, what changed since the round before, what came out, and how it reads.
 
     Raises:
         ConfigError: The chain knows no such round.
     """
-    try:
-        view = history.round(round_id)
-    except KeyError as error:
+    lineage = history.lineages.get(round_id.lineage_id)
+    if lineage is None:
+        raise ConfigError(f"the chain knows no lineage {names.label(round_id.lineage_id)}", hint="check its slug")
+    # The genesis of a deployment that goes on bears the number of an older one's round, and that is the one to tell.
+    if round_id.number == 0 == lineage.created.genesis_round:
+        yield from tell_model(history, lineage.created.model_digest, names, accuracy)
+        return
+    view = lineage.rounds.get(round_id.number)
+    if view is None:
         where = f"round {round_id.number} of {names.label(round_id.lineage_id)}"
-        raise ConfigError(
-            f"the chain knows no {where}", hint="fedrx audit trail --kind round-opened lists them"
-        ) from error
+        raise ConfigError(f"the chain knows no {where}", hint="fedrx audit trail --kind round-opened lists them")
     opened = view.opened
     yield (
         f"Round {opened.round} of {names.label(opened.lineage_id)} was opened by aggregator "
@@ -35,17 +40,20 @@ def tell_round(history: History, round_id: RoundId, names: Names) -> Iterator[st
     )
     yield f"It starts from {_parent(history, view)}; the plan is {opened.plan_cid}."
     yield (
-        f"{view.selected_count} sites were asked, until {moment(opened.deadline)}; "
+        f"{count(view.selected_count, 'site')} asked, until {moment(opened.deadline)}; "
         f"{len(view.registrations)} registered an update, {opened.min_accepted} must pass."
     )
     found = contributions(view)
     yield from _who(found, names)
+    silent = {site.site_id for site in history.sites.values() if view.selects(site)} - {one.site_id for one in found}
+    for site_id in sorted(silent):
+        yield f"Site {names.label(site_id)} registered nothing."
     yield from _changes(history, view, names)
-    yield from _outcome(view, names)
+    yield from _outcome(view, names, accuracy)
 
 
-def tell_model(history: History, digest: Digest, names: Names) -> Iterator[str]:
-    """The model's parents up to genesis, with the updates that each was made of.
+def tell_model(history: History, digest: Digest, names: Names, accuracy: Accuracy = NO_SCORES) -> Iterator[str]:
+    """The model's parents up to genesis, with the updates that each was made of and how well each reads.
 
     Raises:
         ConfigError: No model of the chain has this digest.
@@ -58,6 +66,10 @@ def tell_model(history: History, digest: Digest, names: Names) -> Iterator[str]:
     yield f"Model {digest} of lineage {names.label(models[0].lineage_id)}, and where it comes from:"
     for model in models:
         yield f"  {_generation(model, names)}"
+        scored = accuracy.of(model.lineage_id, model.digest, model.parent)
+        if scored is not None:
+            yield f"    reads {scored.sentence}"
+    yield from accuracy.sources(models[0].lineage_id)
 
 
 def tell_site(history: History, site_id: SiteId, names: Names) -> Iterator[str]:
@@ -68,7 +80,9 @@ def tell_site(history: History, site_id: SiteId, names: Names) -> Iterator[str]:
     """
     if site_id not in history.sites:
         raise ConfigError(f"the chain knows no site {names.label(site_id)}", hint=f"check the spelling {_CHECK}")
-    yield f"Site {names.label(site_id)}:"
+    standing = history.sites[site_id]
+    state = "left the network" if standing.left else "is suspended" if standing.suspended else "may take part"
+    yield f"Site {names.label(site_id)} {state}:"
     yield from _touched(history, site_id, None, names)
 
 
@@ -82,7 +96,8 @@ def tell_consent_root(history: History, root: Digest, names: Names) -> Iterator[
     if not found:
         raise ConfigError(f"no consent root {root} is on the chain", hint=f"give it whole {_CHECK}")
     for event in found:
-        given = f"{event.patients} patients, {event.guardians} guardians, {event.waivers} ethics waivers"
+        counts = (event.patients, "patient"), (event.guardians, "guardian"), (event.waivers, "ethics waiver")
+        given = ", ".join(count(number, who) for number, who in counts)
         yield (
             f"Consent root {root} is version {event.version} of site {names.label(event.site_id)}, "
             f"for {given}, valid until {moment(event.valid_until)}."
@@ -116,22 +131,33 @@ def _changes(history: History, view: RoundView, names: Names) -> Iterator[str]:
             yield f"Site {names.label(site_id)} {verb}{'' if site_id in now else ' and is not in this one'}."
 
 
-def _outcome(view: RoundView, names: Names) -> Iterator[str]:
+def _outcome(view: RoundView, names: Names, accuracy: Accuracy) -> Iterator[str]:
     votes = len(view.attestations)
     match view.outcome:
         case ev.RoundFinalized() as final:
-            yield f"{votes} of the aggregators' votes made it final: model {final.model_digest} at {final.model_cid}."
+            decided = f"{count(votes, 'vote')} of the aggregators made it final"
+            yield f"{decided}: model {final.model_digest} at {final.model_cid}."
             yield f"The list of verdicts is {final.verdicts_cid}."
-            yield "How well it reads is not on the chain: each site scores it on its own held-out words."
+            yield from _how_it_reads(final, view.opened.parent_digest, accuracy)
         case ev.RoundFailed() as failed:
             yield f"It failed: too few updates passed. The head stays; the list of verdicts is {failed.verdicts_cid}."
         case ev.RoundAborted() as aborted:
             late = moment(view.opened.attest_by)
             yield f"It was aborted by {aborted.by}: nobody attested before {late}. The head stays."
         case None:
-            yield f"It has no result yet; {votes} votes so far."
+            yield f"It has no result yet; {count(votes, 'vote')} so far."
     for event, at in view.attestations:
         yield f"Aggregator {names.label(event.aggregator_id)} voted at {moment(at.timestamp)} in {at.tx_hash}."
+
+
+def _how_it_reads(final: ev.RoundFinalized, parent: Digest, accuracy: Accuracy) -> Iterator[str]:
+    scored = accuracy.of(final.lineage_id, final.model_digest, parent)
+    if scored is not None:
+        yield f"It reads {scored.sentence}."
+        yield from accuracy.sources(final.lineage_id)
+    else:
+        who = "The scores file" if accuracy.sources(final.lineage_id) else "The chain"
+        yield f"{who} does not say how well it reads: fedrx audit score tells it on words of yours."
 
 
 def _touched(history: History, site_id: SiteId, versions: frozenset[int] | None, names: Names) -> Iterator[str]:
@@ -141,7 +167,7 @@ def _touched(history: History, site_id: SiteId, versions: frozenset[int] | None,
         rounds += 1
         place = f"round {view.opened.round} of {names.label(view.opened.lineage_id)}"
         root = f"under consent root {one.registration.event.consent_version}"
-        verdict = "no verdict yet" if one.code is None else "accepted" if one.accepted else _why(one.code)
+        verdict = "no verdict yet" if one.code is None else "accepted" if one.accepted else f"refused, {_why(one.code)}"
         yield f"  {place}: {verdict}, {root}"
         if one.accepted:
             held |= {model.digest: model for model in descendants(history, view)}

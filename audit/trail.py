@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from audit.names import Names
 from audit.sentences import moment, sentence_of
 from protocol.canonical_json import JSONValue
-from protocol.identifiers import CID, AccountAddress, LineageId, SiteId, lineage_id_of, site_id_of
+from protocol.identifiers import CID, AccountAddress
 from protocol.ledger_events import LedgerEvent, LocatedEvent
-from protocol.slugs import check_slug
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -61,28 +60,13 @@ class TrailRow:
             "round": self.round,
             "older_contract": None if self.contract is None else str(self.contract),
             "sentence": self.sentence,
-            "event": {name: _json(getattr(event, name)) for name in event.__dataclass_fields__},
+            "event": event_fields(event),
         }
 
 
-def parse_lineage(text: str) -> LineageId:
-    """A lineage from its slug or its 0x id.
-
-    Raises:
-        ConfigError: No slug.
-        MalformedError: 0x and something that is no id.
-    """
-    return LineageId.from_hex(text) if text.startswith("0x") else lineage_id_of(check_slug(text))
-
-
-def parse_site(text: str) -> SiteId:
-    """A site from its slug or its 0x id.
-
-    Raises:
-        ConfigError: No slug.
-        MalformedError: 0x and something that is no id.
-    """
-    return SiteId.from_hex(text) if text.startswith("0x") else site_id_of(check_slug(text))
+def event_fields(event: LedgerEvent) -> dict[str, JSONValue]:
+    """Every field of an event for another program; numbers that do not fit a double are hex text."""
+    return {name: _json(getattr(event, name)) for name in event.__dataclass_fields__}
 
 
 def trail(events: Iterable[LocatedEvent], names: Names, contract: AccountAddress | None = None) -> Iterator[TrailRow]:

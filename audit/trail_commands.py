@@ -6,9 +6,9 @@ import csv
 import json
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +16,13 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
+from audit.alarm import alarm_after
+from audit.broken_rules import CheckedHistory
 from audit.connections import ChainOptions, connect_ledger
 from audit.index.database import open_database
 from audit.index.filling import fill
 from audit.index.searching import Search, parse_search, search
+from audit.lookout import Lookout
 from audit.names import Names, read_names
 from audit.options import (
     RPCURL,
@@ -43,8 +46,9 @@ from audit.options import (
     TxOption,
     Until,
 )
+from audit.sentences import count
 from audit.succession import Succession, open_succession
-from audit.tables import output, progress_bar, trail_csv, trail_line, trail_table
+from audit.tables import print_trail, progress_bar, trail_csv, trail_line
 from audit.trail import TrailRow, trail
 from gateways.data_folder import write_atomically
 from protocol.errors import ConfigError, LedgerUnavailableError
@@ -54,6 +58,18 @@ from protocol.ports import Ledger
 _IN_MEMORY = "sqlite://"
 _REMEMBERED = 10_000
 """Shown events that ``watch`` remembers: a chain that turns over below them is shown from its first block on."""
+
+
+def _ignore(_: LocatedEvent) -> None:
+    """Nobody looks at an event while it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where an index is filled from, and who looks at each event on its way."""
+
+    ledger: Ledger
+    take: Callable[[LocatedEvent], None]
 
 
 def trail_command(
@@ -84,14 +100,16 @@ def trail_command(
     succession = _succession(
         ChainOptions(deployment, rpc, compare_rpc, finality), predecessor_deployment, predecessor_rpc
     )
-    with _filled(succession, index) as (engine, numbers):
+    with _filled(succession, index, labels) as (engine, numbers, broken), alarm_after(broken):
         _expect_known(engine, numbers, wanted)
         rows = _found(engine, numbers, succession, wanted, labels)
+        if not rows:
+            typer.echo("no event is like that", err=True)
         if as_json:
             for row in rows:
                 typer.echo(_json_line(row))
         else:
-            output().print(trail_table(rows))
+            print_trail(rows)
 
 
 def export_command(
@@ -123,17 +141,11 @@ def export_command(
     succession = _succession(
         ChainOptions(deployment, rpc, compare_rpc, finality), predecessor_deployment, predecessor_rpc
     )
-    with _filled(succession, index) as (engine, numbers):
+    with _filled(succession, index, labels) as (engine, numbers, broken), alarm_after(broken):
         _expect_known(engine, numbers, wanted)
         rows = _found(engine, numbers, succession, wanted, labels)
-    if out.suffix == ".csv":
-        stream = StringIO(newline="")
-        csv.writer(stream).writerows(trail_csv(rows))
-        text = stream.getvalue()
-    else:
-        text = "".join(f"{_json_line(row)}\n" for row in rows)
-    write_atomically(out, text.encode("utf-8"))
-    typer.echo(f"{len(rows)} events in {out}")
+        write_atomically(out, _as_file(rows, out.suffix))
+        typer.echo(f"{count(len(rows), 'event')} in {out}")
 
 
 def watch_command(
@@ -154,12 +166,23 @@ def watch_command(
     wanted = parse_search(site, lineage, None, kind, None, None, None, None, None, None)
     labels = _labels(names, name, site, lineage)
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
-    with _filled_with([ledger], index) as (engine, (number,)):
+    lookout = None if index else Lookout(ledger.identity, labels)
+    with _filled_with([_Source(ledger, lookout.take if lookout else _ignore)], index) as (engine, (number,)):
         shown = deque(search(engine, number, wanted), maxlen=_REMEMBERED)
         while True:
+            if lookout:
+                lookout.look(engine, number)
             time.sleep(poll_seconds)
             for row in trail(_news(engine, number, ledger, wanted, shown), labels):
                 typer.echo(_json_line(row) if as_json else trail_line(row))
+
+
+def _as_file(rows: Sequence[TrailRow], suffix: str) -> bytes:
+    if suffix == ".csv":
+        stream = StringIO(newline="")
+        csv.writer(stream).writerows(trail_csv(rows))
+        return stream.getvalue().encode("utf-8")
+    return "".join(f"{_json_line(row)}\n" for row in rows).encode("utf-8")
 
 
 def _news(
@@ -176,7 +199,7 @@ def _news(
         shown.pop()
         void += 1
     if void:
-        typer.echo(f"the chain reorganised: the last {void} events shown are void", err=True)
+        typer.echo(f"the chain reorganised: of what was shown, the newest is void ({count(void, 'event')})", err=True)
     for located in search(engine, number, wanted.later_than(shown[-1].position if shown else None)):
         shown.append(located)
         yield located
@@ -191,14 +214,22 @@ def _succession(chain: ChainOptions, older: list[Path] | None, older_rpc: str | 
 
 
 @contextmanager
-def _filled(succession: Succession, index: str | None) -> Iterator[tuple[Engine, tuple[int, ...]]]:
-    """As ``_filled_with``, for the ledgers of a succession."""
-    with _filled_with([chapter.ledger for chapter in succession.chapters], index) as filled:
-        yield filled
+def _filled(
+    succession: Succession, index: str | None, labels: Names
+) -> Iterator[tuple[Engine, tuple[int, ...], list[str]]]:
+    """As ``_filled_with``, for a succession; the third part says which of the contract's rules its logs break.
+
+    An index that was named is not read whole for that: ``fedrx audit check-index`` does it.
+    """
+    checked = [(chapter, CheckedHistory(chapter.ledger.identity, labels)) for chapter in succession.chapters]
+    sources = [_Source(chapter.ledger, _ignore if index else found.take) for chapter, found in checked]
+    with _filled_with(sources, index) as (engine, numbers):
+        broken = [f"{succession.place_of(chapter)}{line}" for chapter, found in checked for line in found.broken()]
+        yield engine, numbers, broken
 
 
 @contextmanager
-def _filled_with(ledgers: Sequence[Ledger], index: str | None) -> Iterator[tuple[Engine, tuple[int, ...]]]:
+def _filled_with(sources: Sequence[_Source], index: str | None) -> Iterator[tuple[Engine, tuple[int, ...]]]:
     """An index in step with the chain: the one that was named, or one in memory that ends with the command."""
     engine = open_database(_IN_MEMORY if index is None else index)
     try:
@@ -208,7 +239,7 @@ def _filled_with(ledgers: Sequence[Ledger], index: str | None) -> Iterator[tuple
             def show(block: int, head: int) -> None:
                 progress.update(task, completed=block, total=head)
 
-            numbers = tuple(fill(engine, ledger, show) for ledger in ledgers)
+            numbers = tuple(fill(engine, source.ledger, show, added=source.take) for source in sources)
         yield engine, numbers
     finally:
         engine.dispose()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocol.errors import ConfigError, PrescriptionError
+from protocol.identifiers import Digest
 
 if TYPE_CHECKING:
     from learning.backbone import GreyCrop
@@ -25,6 +27,8 @@ class LabelledWords:
 
     crops: tuple[GreyCrop, ...]
     labels: tuple[str, ...]
+    files: tuple[Digest, ...]
+    """SHA-256 of each crop's file."""
 
 
 def read_words(folder: Path) -> LabelledWords:
@@ -36,16 +40,18 @@ def read_words(folder: Path) -> LabelledWords:
     from prescriptions.words import decode_png  # noqa: PLC0415 - OpenCV is loaded by whoever scores
 
     rows = _rows(folder / LABELS)
-    crops = []
+    crops, files = [], []
     for name, _ in rows:
         path = folder / name
         try:
-            crops.append(decode_png(_file_bytes(path)))
+            data = _file_bytes(path)
+            crops.append(decode_png(data))
         except OSError as error:
             raise ConfigError(f"{path} cannot be read ({error.strerror})", hint=f"see {folder / LABELS}") from error
         except PrescriptionError as error:
             raise ConfigError(f"{path} is no word crop", hint="crops are PNG files of one word each") from error
-    return LabelledWords(tuple(crops), tuple(label for _, label in rows))
+        files.append(Digest(hashlib.sha256(data).digest()))
+    return LabelledWords(tuple(crops), tuple(label for _, label in rows), tuple(files))
 
 
 def _file_bytes(path: Path) -> bytes:

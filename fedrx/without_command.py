@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.connections import ChainOptions, all_events, connect_ledger, ipfs_options, open_stores
+from audit.given import parse_lineage, parse_site
 from audit.key_use import declare_use, open_keys
 from audit.leave_out import Omission, TwoModels, leave_out
 from audit.lineage import lineage_named
@@ -36,12 +37,11 @@ from audit.options import (
     WorkFolder,
 )
 from audit.pieces import FetchLimits
-from audit.trail import parse_lineage, parse_site
+from fedrx.examination import Examination, competing_names
 from fedrx.labelled_words import LabelledWords, read_words
 from protocol.canonical_json import JSONValue
 from protocol.errors import ConfigError
 from protocol.history import History
-from protocol.parameters import parse_parameters
 
 if TYPE_CHECKING:
     from learning.evaluation import Score
@@ -114,21 +114,15 @@ def without_command(
     typer.echo("neither model was written or kept", err=True)
 
 
-def _scores(models: TwoModels, exam: LabelledWords, lexicon: Path | None) -> tuple[Score, Score]:
+def _scores(models: TwoModels, words: LabelledWords, lexicon: Path | None) -> tuple[Score, Score]:
     """How the published model reads the words, and how the other one does."""
     from learning.backbones import backbone_of  # noqa: PLC0415 - torch loads for seconds
-    from learning.evaluation import evaluate  # noqa: PLC0415
-    from learning.lexicon_index import LexiconIndex  # noqa: PLC0415
-    from prescriptions.lexicon import load_lexicon  # noqa: PLC0415
+    from learning.evaluation import score_of  # noqa: PLC0415
 
-    competing = LexiconIndex.of(exam.labels if lexicon is None else load_lexicon(lexicon).names)
-    backbone = backbone_of(models.backbone_digest, models.scope)
-    features = backbone.front_features(exam.crops)
-    published, without = (
-        evaluate(backbone.with_parameters(parse_parameters(model)), features, exam.labels, competing)
-        for model in (models.published, models.without)
-    )
-    return published, without
+    names = competing_names(words, lexicon).names
+    examination = Examination(words, names, backbone_of(models.backbone_digest, models.scope))
+    published, without = (examination.right(model) for model in (models.published, models.without))
+    return score_of(sum(published), len(published)), score_of(sum(without), len(without))
 
 
 def _lines(models: TwoModels, omission: Omission, labels: Names, published: Score, without: Score) -> Iterator[str]:

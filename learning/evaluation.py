@@ -63,7 +63,19 @@ def evaluate(
     Raises:
         LearningError: No crops, or lengths that differ.
     """
+    right = right_answers(recogniser, features, labels, names, shortlist=shortlist)
+    return score_of(sum(right), len(right))
+
+
+def right_answers(
+    recogniser: Recogniser, features: Features, labels: Sequence[str], names: LexiconIndex, *, shortlist: int = 50
+) -> tuple[bool, ...]:
+    """Whether the best candidate of each crop is its label; arguments as in ``evaluate``.
+
+    Raises:
+        LearningError: Lengths that differ.
+    """
     if len(features) != len(labels):
         raise LearningError(f"{len(labels)} labels do not fit {len(features)} crops")
     readings = recogniser.read(features, names, shortlist=shortlist)
-    return score_of(sum(read.name == label for read, label in zip(readings, labels, strict=True)), len(labels))
+    return tuple(read.name == label for read, label in zip(readings, labels, strict=True))

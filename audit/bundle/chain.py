@@ -92,6 +92,18 @@ def prove_chain(headers: BinaryIO, receipts: BinaryIO, deployment: Deployment, c
     return ProvenChain(tuple(events), blocks, transactions)
 
 
+def last_header(headers: BinaryIO) -> bytes:
+    """The last header of what ``write_blocks`` wrote, as RLP; empty when there is none.
+
+    Raises:
+        AuditError: The member is no headers.
+    """
+    last = b""
+    while data := _next_header_bytes(headers):
+        last = data
+    return last
+
+
 def _linked(stream: BinaryIO, deployment: Deployment, checkpoint: Checkpoint) -> Iterator[Header]:
     """Headers from the deployment's to the checkpoint's, each when the one behind it, or the checkpoint, names it."""
     header = _next_header(stream)
@@ -109,9 +121,16 @@ def _linked(stream: BinaryIO, deployment: Deployment, checkpoint: Checkpoint) ->
 
 
 def _next_header(stream: BinaryIO) -> Header | None:
+    data = _next_header_bytes(stream)
     try:
-        data = _next_list(stream, MAX_HEADER_BYTES)
         return parse_header(data) if data else None
+    except MalformedError as error:
+        raise failed(Step.HEADERS, error.what) from error
+
+
+def _next_header_bytes(stream: BinaryIO) -> bytes:
+    try:
+        return _next_list(stream, MAX_HEADER_BYTES)
     except MalformedError as error:
         raise failed(Step.HEADERS, error.what) from error
 

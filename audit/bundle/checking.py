@@ -6,15 +6,17 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from audit.bundle.chain import ProvenChain, prove_chain
+from audit.bundle.chain import ProvenChain, last_header, prove_chain
 from audit.bundle.container import Container
 from audit.bundle.contents import NeededContent, contents_of, rounds_of
 from audit.bundle.manifest import CHAIN_NAMES, DEPLOYMENT_NAME, HEADERS_NAME, RECEIPTS_NAME, Manifest
 from audit.bundle.steps import Step, failed
 from audit.bundle.store import BundleStore, content_name
 from audit.findings import ReplayFinding
-from audit.proofs.checkpoint import Checkpoint
+from audit.proofs.seals import Trusted, TrustedBlock, sealed_block
+from audit.proofs.validators import Validators
 from audit.replay import ReplayOptions, replay
+from protocol.checkpoint import Checkpoint
 from protocol.cid import CIDBuilder
 from protocol.deployment import Deployment, parse_deployment
 from protocol.errors import ConfigError, MalformedError
@@ -27,6 +29,8 @@ _MAX_DEPLOYMENT_BYTES = 1 << 20
 class BundleFinding:
     """What a bundle shows."""
 
+    block: TrustedBlock
+    """What it stands on."""
     chain: ProvenChain
     rounds: tuple[RoundView, ...]
     lacking: tuple[NeededContent, ...]
@@ -36,12 +40,12 @@ class BundleFinding:
     replayed: ReplayFinding
 
 
-def verify_bundle(path: Path, checkpoint: Checkpoint, options: ReplayOptions) -> BundleFinding:
+def verify_bundle(path: Path, trusted: Trusted, options: ReplayOptions) -> BundleFinding:
     """Checks all of a bundle, step by step (docs/spec/bundle.md, section 4), and then replays its rounds.
 
     Args:
         path: The bundle, from anybody.
-        checkpoint: Trusted: it came another way than the bundle.
+        trusted: It came another way than the bundle.
         options: As for a replay; which lineage and round the bundle itself says.
 
     Raises:
@@ -51,9 +55,12 @@ def verify_bundle(path: Path, checkpoint: Checkpoint, options: ReplayOptions) ->
     """
     with Container(path) as container:
         _check_members(container)
-        deployment = _deployment(container, checkpoint)
+        block = _block(container, trusted)
+        deployment = _deployment(container, block.checkpoint)
+        if isinstance(trusted, Validators):
+            _require_chain_of(trusted, deployment)
         with container.open(HEADERS_NAME) as headers, container.open(RECEIPTS_NAME) as receipts:
-            chain = prove_chain(headers, receipts, deployment, checkpoint)
+            chain = prove_chain(headers, receipts, deployment, block.checkpoint)
         rounds, needed = _needed(chain, container.manifest)
         store = BundleStore(container)
         lacking = tuple(content for content in needed if not store.holds(content.cid))
@@ -61,7 +68,7 @@ def verify_bundle(path: Path, checkpoint: Checkpoint, options: ReplayOptions) ->
         wanted = replace(options, lineage_id=first.lineage_id, rounds=range(first.round, last.round + 1))
         replayed = replay(deployment.identity, chain.events, [store], wanted)
         contents = len(container.manifest.members) - len(CHAIN_NAMES)
-        return BundleFinding(chain, rounds, lacking, contents, replayed)
+        return BundleFinding(block, chain, rounds, lacking, contents, replayed)
 
 
 def _check_members(container: Container) -> None:
@@ -79,6 +86,13 @@ def _check_members(container: Container) -> None:
             raise failed(Step.CONTENTS, f"{member.name} has other bytes than its CID names")
 
 
+def _block(container: Container, trusted: Trusted) -> TrustedBlock:
+    if isinstance(trusted, Checkpoint):
+        return TrustedBlock(trusted)
+    with container.open(HEADERS_NAME) as headers:
+        return sealed_block(trusted, last_header(headers))
+
+
 def _deployment(container: Container, checkpoint: Checkpoint) -> Deployment:
     if container.manifest.checkpoint != checkpoint:
         raise failed(Step.CHECKPOINT, "the bundle was made for another chain, contract or block than the checkpoint's")
@@ -91,6 +105,13 @@ def _deployment(container: Container, checkpoint: Checkpoint) -> Deployment:
     if (deployment.chain_id, deployment.contract_address) != (checkpoint.chain_id, checkpoint.contract_address):
         raise failed(Step.CHECKPOINT, f"{DEPLOYMENT_NAME} is of another chain or contract than the checkpoint")
     return deployment
+
+
+def _require_chain_of(validators: Validators, deployment: Deployment) -> None:
+    """A header names no chain: without this, another chain that the same validators seal would do."""
+    stated = (validators.deployment_block_number, validators.deployment_block_hash)
+    if (deployment.deployment_block_number, deployment.deployment_block_hash) != stated:
+        raise failed(Step.CHECKPOINT, f"{DEPLOYMENT_NAME} is not of the chain whose validators are trusted")
 
 
 def _needed(chain: ProvenChain, manifest: Manifest) -> tuple[tuple[RoundView, ...], tuple[NeededContent, ...]]:

@@ -26,6 +26,20 @@ class Step(StrEnum):
     """Content is what its CID names, and nothing but what the rounds need."""
 
 
-def failed(step: Step, why: str) -> AuditError:
+class StepFailedError(AuditError):
+    """A step did not hold.
+
+    Attributes:
+        why: Without the words about a bundle.
+    """
+
+    def __init__(self, step: Step, why: str) -> None:
+        super().__init__(
+            f"the bundle fails at the step {step}: {why}", hint="it shows nothing; ask for the bundle again"
+        )
+        self.why = why
+
+
+def failed(step: Step, why: str) -> StepFailedError:
     """The failure of a step."""
-    return AuditError(f"the bundle fails at the step {step}: {why}", hint="it shows nothing; ask for the bundle again")
+    return StepFailedError(step, why)

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from audit.accuracy import NO_SCORES
 from audit.explorer import views_lineage, views_overview, views_proofs, views_round, views_tx
 from audit.explorer.screens import Explorer, explorer_of, make_templates, show
 from audit.explorer.shield import Shield
@@ -23,6 +24,7 @@ from protocol.errors import AuditError, ConfigError, FederationError, MalformedE
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from audit.accuracy import Accuracy
     from audit.explorer.chronicle import Chronicle
     from audit.names import Names
     from gateways.ledger.rpc import RPCEndpoint
@@ -36,18 +38,20 @@ _ASKER_ERRORS = (AuditError, ConfigError, MalformedError)
 """What was asked for is not there; the others are the machine's."""
 
 
-def build_app(chronicle: Chronicle, endpoint: RPCEndpoint, names: Names) -> FastAPI:
+def build_app(chronicle: Chronicle, endpoint: RPCEndpoint, names: Names, accuracy: Accuracy = NO_SCORES) -> FastAPI:
     """The application over a chronicle that was read.
 
     Args:
         chronicle: Kept in step with the chain by ``following``.
         endpoint: Of the chain, for one transaction's receipt and for proofs.
         names: Of sites, aggregators and lineages.
+        accuracy: What scores files say of the models.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.explorer = Explorer(
         chronicle=chronicle,
         names=names,
+        accuracy=accuracy,
         transactions=TransactionReader(endpoint),
         blocks=BlockReader(endpoint),
         templates=make_templates(names),

@@ -1,7 +1,8 @@
-"""Bars over rounds, drawn as SVG without a script or a style of its own; each column leads to its round."""
+"""Bars and points over rounds, drawn as SVG without a script or a style of its own; each column leads to its round."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 8, 12, 34
 _MOST_TICKS = 10
 _GAP = 0.16
 """Of a column."""
+_DOT = 4.5
+"""Radius of a point."""
 _LEAST = 1.5
 """Units of height below which nobody sees a bar."""
 
@@ -59,10 +62,55 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
     for place, bar in enumerate(bars):
         parts.append(_column(bar, _LEFT + place * step, step, top))
         if place % every == 0:
-            x = round(_LEFT + (place + 0.5) * step, 1)
-            parts.append(Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(x, HEIGHT - 6, bar.number))
-    head = Markup('<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, title)
-    return head + Markup().join(parts) + Markup("</svg>")
+            parts.append(_number(bar.number, _LEFT + (place + 0.5) * step))
+    return _svg(title, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One round's share of something, with the interval in which it may be."""
+
+    number: int
+    href: str
+    says: str
+    share: float | None
+    """In 0 … 1; None where there is nothing to draw."""
+    low: float = 0.0
+    high: float = 0.0
+    look: str = ""
+    """A second class of the style."""
+
+
+def interval_chart(title: str, points: Sequence[Point], level: float | None) -> Markup:
+    """Shares with their intervals, in per cent, as inline SVG; empty where no share is known.
+
+    Args:
+        title: What a screen reader says of it; the numbers stand in a table too.
+        points: Oldest round first.
+        level: A share from which the rounds set out, drawn as a line.
+    """
+    known = [point for point in points if point.share is not None]
+    if not known:
+        return Markup()
+    around = [] if level is None else [level]
+    # The axis need not begin at nothing: bars are compared by their lengths, points by their places.
+    bottom = math.floor(10 * min([point.low for point in known] + around)) / 10
+    top = max(math.ceil(10 * max([point.high for point in known] + around)) / 10, bottom + 0.1)
+    step = (WIDTH - _LEFT - _RIGHT) / len(points)
+    parts = [_percent_frame(bottom, top)]
+    if level is not None:
+        y = _y((level - bottom) / (top - bottom))
+        parts.append(
+            Markup('<line class="level" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(_LEFT, WIDTH - _RIGHT, y, y)
+        )
+    every = -(-len(points) // _MOST_TICKS)
+    for place, point in enumerate(points):
+        x = _LEFT + place * step
+        if point.share is not None:
+            parts.append(_dot(point, x, step, bottom, top))
+        if place % every == 0:
+            parts.append(_number(point.number, x + step / 2))
+    return _svg(title, parts)
 
 
 def short_number(value: int) -> str:
@@ -73,17 +121,31 @@ def short_number(value: int) -> str:
     return str(value)
 
 
+def _svg(title: str, parts: Sequence[Markup]) -> Markup:
+    head = Markup('<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, title)
+    return head + Markup().join(parts) + Markup("</svg>")
+
+
+def _number(number: int, x: float) -> Markup:
+    return Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(round(x, 1), HEIGHT - 6, number)
+
+
 def _frame(top: int) -> Markup:
-    lines = []
-    for share in (0.0, 0.5, 1.0):
-        y = _y(share)
-        if share == 0.5 and top % 2:
-            continue
-        lines.append(
-            Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}">{}</text>')
-            .format(_LEFT - 4, WIDTH - _RIGHT, y, y, _LEFT - 10, y + 5, short_number(round(top * share)))
-        )  # fmt: skip
-    return Markup().join(lines)
+    return Markup().join(
+        _grid(share, short_number(round(top * share))) for share in (0.0, 0.5, 1.0) if share != 0.5 or top % 2 == 0
+    )
+
+
+def _percent_frame(bottom: float, top: float) -> Markup:
+    ends = (0.0, bottom), (0.5, (bottom + top) / 2), (1.0, top)
+    return Markup().join(_grid(place, f"{100 * share:.0f}") for place, share in ends)
+
+
+def _grid(share: float, text: str) -> Markup:
+    y = _y(share)
+    return Markup(
+        '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}">{}</text>'
+    ).format(_LEFT - 4, WIDTH - _RIGHT, y, y, _LEFT - 10, y + 5, text)
 
 
 def _column(bar: Bar, x: float, step: float, top: int) -> Markup:
@@ -106,10 +168,23 @@ def _column(bar: Bar, x: float, step: float, top: int) -> Markup:
                 round(x + step / 2, 1), round(_y(bar.value / top) - 3, 1), bar.flag
             )
         )
+    return _target(bar.href, bar.says, x, step, Markup().join(drawn))
+
+
+def _dot(point: Point, x: float, step: float, bottom: float, top: float) -> Markup:
+    middle, radius = round(x + step / 2, 1), round(min(_DOT, step * 0.45), 1)
+    share, low, high = (_y((value - bottom) / (top - bottom)) for value in (point.share or 0.0, point.low, point.high))
+    drawn = Markup(
+        '<line class="interval" x1="{}" x2="{}" y1="{}" y2="{}"/><circle class="share {}" cx="{}" cy="{}" r="{}"/>'
+    ).format(middle, middle, low, high, point.look, middle, share, radius)
+    return _target(point.href, point.says, x, step, drawn)
+
+
+def _target(href: str, says: str, x: float, step: float, drawn: Markup) -> Markup:
     # The whole column is the target; the keyboard finds the same links in the table.
     return Markup(
         '<a href="{}" tabindex="-1"><title>{}</title><rect class="whole" x="{}" y="{}" width="{}" height="{}"/>{}</a>'
-    ).format(bar.href, bar.says, round(x, 2), _TOP, round(step, 2), HEIGHT - _BOTTOM - _TOP, Markup().join(drawn))
+    ).format(href, says, round(x, 2), _TOP, round(step, 2), HEIGHT - _BOTTOM - _TOP, drawn)
 
 
 def _y(share: float) -> float:

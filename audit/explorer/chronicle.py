@@ -1,4 +1,4 @@
-"""The network as the explorer knows it: the index, the history folded from it, and what transactions cost."""
+"""The network as the explorer knows it: the index, the history folded and checked from it, what transactions cost."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
+from audit.broken_rules import CheckedHistory
 from audit.index.costs import CostSum, CostTable, TxCost
 from audit.index.filling import fill
+from audit.index.following import events_behind
 from audit.index.searching import Search, search
-from audit.index.tables import LAST_PLACE, place_of
+from audit.index.tables import LAST_PLACE
+from audit.names import Names
 from audit.proofs.checkpoint import Checkpoint, checkpoint_at
 from protocol.history import History
 from protocol.identifiers import TxHash
@@ -44,6 +47,8 @@ class Seen:
     costs: CostSum
     trouble: str
     """Why this may be old, or empty."""
+    broken: tuple[str, ...]
+    """Which of the contract's rules the event logs break (``CheckedHistory.broken``)."""
 
 
 class Chronicle:
@@ -53,6 +58,7 @@ class Chronicle:
         engine: Of the index.
         ledger: The deployment on its chain.
         reader: Knows what transactions cost.
+        names: Labels for broken rules.
         progress: Called with the last block read and the head while the index is filled for the first time.
 
     Raises:
@@ -62,18 +68,25 @@ class Chronicle:
     """
 
     def __init__(
-        self, engine: Engine, ledger: Ledger, reader: CostReader, progress: Callable[[int, int], None]
+        self,
+        engine: Engine,
+        ledger: Ledger,
+        reader: CostReader,
+        names: Names,
+        progress: Callable[[int, int], None],
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._reader = reader
+        self._names = names
         self._lock = threading.Lock()
         ledger.check_chain()
         self._number = fill(engine, ledger, progress)
         self.costs = CostTable(engine, self._number)
         self._unknown_below = LAST_PLACE
-        history = History(search(engine, self._number, Search()))
-        self._seen = Seen(history, ledger.head(), self.costs.progress(), "")
+        self._checked = self._read_all()
+        history, broken = self._checked.history, self._checked.broken()
+        self._seen = Seen(history, ledger.head(), self.costs.progress(), "", broken)
 
     @property
     def identity(self) -> ChainIdentity:
@@ -118,21 +131,20 @@ class Chronicle:
         self._ledger.check_chain()
         fill(self._engine, self._ledger)
         head = self._ledger.head()
-        last = self._seen.history.position
-        # From the last known event on, itself included: when it is not there any more, the chain reorganised.
-        start = -1 if last is None else place_of(last.block_number, last.log_index) - 1
-        fresh = self.find(Search(after=start))
-        reorganised = last is not None and (not fresh or fresh[0].position != last)
-        history = History(search(self._engine, self._number, Search())) if reorganised else self._seen.history
-        news = [] if reorganised else fresh if last is None else fresh[1:]
-        costs = self._seen.costs
+        news = events_behind(self._engine, self._number, self._checked.position)
+        reorganised = news is None
+        checked = self._read_all() if reorganised else self._checked
+        costs, broken = self._seen.costs, self._seen.broken
         if reorganised or news:
             self._unknown_below = LAST_PLACE
             costs = self.costs.progress()
         with self._lock:
-            for located in news:
-                history.apply(located)
-            self._seen = replace(self._seen, history=history, head=head, costs=costs)
+            for located in news or ():
+                checked.take(located)
+            if reorganised or news:
+                broken = checked.broken()
+            self._checked = checked
+            self._seen = replace(self._seen, history=checked.history, head=head, costs=costs, broken=broken)
 
     def learn_costs(self) -> bool:
         """Asks for the costs of the newest transactions that are not known; whether there may be more.
@@ -150,3 +162,9 @@ class Chronicle:
                 self._seen = replace(self._seen, costs=replace(costs, known=costs.known + len(found)))
         self._unknown_below = oldest if unknown else 0
         return bool(unknown)
+
+    def _read_all(self) -> CheckedHistory:
+        checked = CheckedHistory(self._ledger.identity, self._names)
+        for located in search(self._engine, self._number, Search()):
+            checked.take(located)
+        return checked

@@ -10,14 +10,16 @@ from fastapi import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from audit.broken_rules import first_few
 from audit.explorer import paths
 from audit.explorer.ancestry import short
 from audit.explorer.charts import short_number
-from audit.sentences import moment
+from audit.sentences import count, moment
 
 if TYPE_CHECKING:
     from fastapi import Request
 
+    from audit.accuracy import Accuracy
     from audit.explorer.chronicle import Chronicle, Seen
     from audit.explorer.transactions import TransactionReader
     from audit.names import Names
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_NUMBER: Final = 2**53 - 1
 """Of a round or a block in an address: no database and no endpoint takes more."""
+_FEW: Final = 3
+"""Broken rules on a screen: on a telephone they must not push all else away."""
 Number = Annotated[int, Path(ge=0, le=MAX_NUMBER)]
 """Of a round, in a path."""
 
@@ -36,6 +40,7 @@ class Explorer:
 
     chronicle: Chronicle
     names: Names
+    accuracy: Accuracy
     transactions: TransactionReader
     blocks: BlockReader
     templates: Environment
@@ -69,14 +74,10 @@ def explorer_of(request: Request) -> Explorer:
 def show(explorer: Explorer, template: str, seen: Seen, *, status: int = 200, **context: object) -> HTMLResponse:
     """A screen."""
     text = explorer.templates.get_template(template).render(
-        head=seen.head, trouble=seen.trouble, costs=seen.costs, identity=explorer.chronicle.identity, **context
-    )
+        head=seen.head, trouble=seen.trouble, broken=list(first_few(seen.broken, _FEW)), costs=seen.costs,
+        identity=explorer.chronicle.identity, **context,
+    )  # fmt: skip
     return HTMLResponse(text, status_code=status)
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """A number with its noun."""
-    return f"{grouped(number)} {one}" if number == 1 else f"{grouped(number)} {many or one + 's'}"
 
 
 def grouped(number: int) -> str:

@@ -18,6 +18,9 @@ from protocol.identifiers import Digest
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from audit.accuracy import ScoredModel
+    from audit.explorer.screens import Explorer
+
 router = APIRouter()
 
 
@@ -38,7 +41,9 @@ def one_model(request: Request, model: str, skip: Annotated[int, Query(ge=0)] = 
             seen,
             model=models[0],
             lineage=lineage,
-            generations=[(one, _stand(one)) for one in shown],
+            generations=[(one, _stand(one), scored_of(explorer, one)) for one in shown],
+            scored=scored_of(explorer, models[0]),
+            sources=explorer.accuracy.sources(models[0].lineage_id),
             total=len(models),
             skip=skip,
             drawn=DRAWN,
@@ -87,6 +92,11 @@ def one_consent_root(request: Request, root: str, skip: Annotated[int, Query(ge=
             ),
             accepted=Mark.ACCEPTED,
         )
+
+
+def scored_of(explorer: Explorer, one: Generation) -> ScoredModel | None:
+    """How well a model reads, where a scores file says it."""
+    return explorer.accuracy.of(one.lineage_id, one.digest, one.parent)
 
 
 def _stand(one: Generation) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The first screen: a lineage's rounds, who took part in them, consent, gas and bytes."""
+"""The first screen: a lineage's rounds, who took part in them, how well their models read, consent, gas and bytes."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from audit.explorer import paths
-from audit.explorer.charts import Bar, Part, bar_chart
+from audit.explorer.charts import Bar, Part, Point, bar_chart, interval_chart
 from audit.explorer.marks import Mark
 from audit.explorer.matrix import matrix
-from audit.explorer.screens import count, explorer_of, grouped, show
+from audit.explorer.screens import explorer_of, grouped, show
 from audit.explorer.timeline import RoundLine, round_lines, window
+from audit.given import parse_lineage, parse_site
 from audit.index.searching import Search
 from audit.lineage import find_model, publications
-from audit.trail import parse_lineage, parse_site, trail
+from audit.sentences import count
+from audit.trail import trail
 from protocol.errors import ConfigError
 from protocol.identifiers import Digest, TxHash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from markupsafe import Markup
 
+    from audit.accuracy import ScoredModel
     from audit.explorer.chronicle import Seen
     from audit.explorer.screens import Explorer
     from protocol.history import History, LineageView
@@ -54,6 +57,8 @@ def overview(
             return show(explorer, "nothing.html", seen)
         shown = window(sorted(chosen.rounds), last, rounds)
         lines = _lines(explorer, seen, chosen, shown.numbers)
+        scored = _scored(explorer, lines)
+        genesis = explorer.accuracy.of(chosen.created.lineage_id, chosen.created.model_digest, None)
         return show(
             explorer,
             "overview.html",
@@ -65,6 +70,10 @@ def overview(
             most_rounds=MOST_ROUNDS,
             lines=lines,
             charts=_charts(lines),
+            scored=scored,
+            genesis=genesis,
+            accuracy=_accuracy_chart(lines, scored, genesis),
+            sources=explorer.accuracy.sources(chosen.created.lineage_id),
             rows=matrix(seen.history, [line.view for line in lines], explorer.names, seen.head.timestamp),
             marks=tuple(Mark),
             consent=consent[::-1],
@@ -107,6 +116,34 @@ def _lines(explorer: Explorer, seen: Seen, lineage: LineageView, numbers: tuple[
         return ()
     costs = explorer.chronicle.costs.of_rounds(lineage.created.lineage_id, numbers[0], numbers[-1])
     return round_lines(seen.history, lineage, numbers, costs, seen.head.timestamp)
+
+
+def _scored(explorer: Explorer, lines: Sequence[RoundLine]) -> dict[int, ScoredModel]:
+    """How well the models of rounds read, where a scores file says it."""
+    found = {}
+    for line in lines:
+        opened = line.view.opened
+        if line.model is not None:
+            scored = explorer.accuracy.of(opened.lineage_id, line.model, opened.parent_digest)
+            if scored is not None:
+                found[line.number] = scored
+    return found
+
+
+def _accuracy_chart(
+    lines: Sequence[RoundLine], scored: Mapping[int, ScoredModel], genesis: ScoredModel | None
+) -> Markup:
+    points = []
+    for line in lines:
+        path, one = paths.round_path(line.view.opened.lineage_id, line.number), scored.get(line.number)
+        if one is None:
+            points.append(Point(line.number, path, "", None))
+        else:
+            unsure = one.movement is not None and not one.movement.more_than_chance
+            says, look = f"Round {line.number}: {one.sentence}", "unsure" if unsure else "sure"
+            points.append(Point(line.number, path, says, one.share, one.low, one.high, look))
+    level = None if genesis is None else genesis.share
+    return interval_chart("Words read right in per cent, round by round", points, level)
 
 
 def _charts(lines: Sequence[RoundLine]) -> tuple[tuple[str, Markup], ...]:

@@ -42,7 +42,7 @@ def one_round(request: Request, lineage: str, number: Number) -> Response:
     tx_costs = explorer.chronicle.costs.of_transactions({located.position.tx_hash for located in events})
     costs = explorer.chronicle.costs.of_rounds(lineage_id, number, number)
     with explorer.chronicle.seen() as seen:
-        told = list(tell_round(seen.history, RoundId(lineage_id, number), explorer.names))
+        told = list(tell_round(seen.history, RoundId(lineage_id, number), explorer.names, explorer.accuracy))
         chosen = seen.history.lineages[lineage_id]
         (line,) = round_lines(seen.history, chosen, [number], costs, seen.head.timestamp)
         updates = list(judged(line.view))
@@ -56,6 +56,8 @@ def one_round(request: Request, lineage: str, number: Number) -> Response:
             seen,
             line=line,
             told=told,
+            scored=line.model and explorer.accuracy.of(lineage_id, line.model, line.view.opened.parent_digest),
+            sources=explorer.accuracy.sources(lineage_id),
             updates=updates,
             silent=silent,
             roots={each.event.site_id: _root(seen.history, each.event) for each in updates},

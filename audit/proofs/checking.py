@@ -48,7 +48,14 @@ def _linked_headers(proof: ProofFile, checkpoint: Checkpoint) -> dict[int, Heade
         headers = [parse_header(header) for header in proof.headers]
     except MalformedError as error:
         raise _failed(HEADERS, str(error)) from error
-    if not headers or headers[-1].block_hash != checkpoint.block_hash or headers[-1].number != checkpoint.number:
+    if headers and headers[-1].number != checkpoint.number:
+        leads_to = headers[-1].number
+        raise _failed(
+            CHECKPOINT,
+            f"the file leads to block {leads_to}, and the checkpoint is block {checkpoint.number}",
+            hint=f"take a checkpoint of block {leads_to}, or have it proven again up to yours (prove --checkpoint)",
+        )
+    if not headers or headers[-1].block_hash != checkpoint.block_hash:
         raise _failed(CHECKPOINT, f"the file's last block is not block {checkpoint.number} of the checkpoint")
     for parent, child in pairwise(headers):
         if child.parent_hash != parent.block_hash or child.number != parent.number + 1:
@@ -83,5 +90,5 @@ def _proven(proven: ProvenLog, headers: dict[int, Header], contract: AccountAddr
     return ProvenEvent(proven.block_number, header.timestamp, event)
 
 
-def _failed(step: str, why: str) -> AuditError:
-    return AuditError(f"the proof fails at the step {step}: {why}", hint="it shows nothing; ask for the proof again")
+def _failed(step: str, why: str, hint: str = "it shows nothing; ask for the proof again") -> AuditError:
+    return AuditError(f"the proof fails at the step {step}: {why}", hint=hint)

@@ -13,23 +13,39 @@ from protocol.ledger_events import LocatedEvent
 from protocol.sample_proof import SampleProof
 
 
-def of_update(history: History, round_id: RoundId, site_id: SiteId) -> tuple[LocatedEvent, ...]:
+def of_update(
+    history: History, round_id: RoundId, site_id: SiteId, called: str | None = None
+) -> tuple[LocatedEvent, ...]:
     """That a site registered an update: its registration.
+
+    Args:
+        history: Of the deployment.
+        round_id: The update's.
+        site_id: Whose it is.
+        called: What a refusal calls the site; its id when None.
 
     Raises:
         ConfigError: It did not.
     """
-    mine = _registration(history, round_id, site_id)
+    mine = _registration(history, round_id, site_id, called)
     return (LocatedEvent(mine.position, mine.event),)
 
 
-def of_verdict(history: History, round_id: RoundId, site_id: SiteId) -> tuple[LocatedEvent, ...]:
+def of_verdict(
+    history: History, round_id: RoundId, site_id: SiteId, called: str | None = None
+) -> tuple[LocatedEvent, ...]:
     """What became of a site's update: its registration, whose index names the verdict's place, and the outcome.
+
+    Args:
+        history: Of the deployment.
+        round_id: The update's.
+        site_id: Whose it is.
+        called: What a refusal calls the site; its id when None.
 
     Raises:
         ConfigError: There is no such update, or no verdict yet.
     """
-    return (*of_update(history, round_id, site_id), _outcome(_round(history, round_id)))
+    return (*of_update(history, round_id, site_id, called), _outcome(_round(history, round_id)))
 
 
 def of_model(history: History, digest: Digest) -> tuple[LocatedEvent, ...]:
@@ -95,11 +111,12 @@ def _bears_on(event: ev.LedgerEvent, proof: SampleProof, consent_version: int) -
             return False
 
 
-def _registration(history: History, round_id: RoundId, site_id: SiteId) -> Registration:
+def _registration(history: History, round_id: RoundId, site_id: SiteId, called: str | None = None) -> Registration:
     mine = _round(history, round_id).registration_of(site_id)
     if mine is None:
         raise ConfigError(
-            f"site {site_id} registered nothing in round {round_id.number}", hint="fedrx audit show --round"
+            f"site {called or site_id} registered nothing in round {round_id.number}",
+            hint=f"fedrx audit show --round {round_id.number}",
         )
     return mine
 
@@ -115,5 +132,6 @@ def _round(history: History, round_id: RoundId) -> RoundView:
 
 def _outcome(view: RoundView) -> LocatedEvent:
     if view.outcome is None or view.outcome_at is None or isinstance(view.outcome, ev.RoundAborted):
-        raise ConfigError(f"round {view.opened.round} has no verdicts", hint="fedrx audit show --round tells why")
+        number = view.opened.round
+        raise ConfigError(f"round {number} has no verdicts", hint=f"fedrx audit show --round {number} tells why")
     return LocatedEvent(view.outcome_at, view.outcome)

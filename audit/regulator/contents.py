@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from audit.chain_walk import Walk, walk_chain
+from audit.accuracy import Accuracy
+from audit.broken_rules import broken_rules
+from audit.chain_walk import walk_chain
 from audit.lineage import contributions, generations
 from audit.names import Names
 from audit.regulator.parts import Line, Report, Scope, Section, Sources
@@ -63,6 +65,7 @@ def report_of(sources: Sources, scope: Scope, names: Names) -> Report:
         _refusals(views, names),
         _consents(sources.events, names),
         _lineage(history, scope, names),
+        _accuracy(history, scope, sources.accuracy, names),
         _membership(sources.events, names),
         _replay(sources, names),
         _limits(),
@@ -157,6 +160,25 @@ def _lineage(history: History, scope: Scope, names: Names) -> Section:
     return _section("Lineage", "Where each model comes from.", "There is no lineage.", lines)
 
 
+def _accuracy(history: History, scope: Scope, accuracy: Accuracy, names: Names) -> Section:
+    """Without transactions: what models read is the word of whoever scored them."""
+    lines: list[Line] = []
+    leads: list[str] = []
+    for lineage in history.lineages.values():
+        label = names.label(lineage.created.lineage_id)
+        found = [
+            Line(f"{label}, round {scored.score.round}: {scored.sentence}.")
+            for model in generations(lineage)
+            if (lineage.created.genesis_round in scope.rounds if model.view is None else scope.takes(model.view))
+            if (scored := accuracy.of(model.lineage_id, model.digest, model.parent)) is not None
+        ]
+        if found and scope.lineage_id in {None, lineage.created.lineage_id}:
+            lines += found
+            leads += accuracy.sources(lineage.created.lineage_id)
+    otherwise = "No model was scored for this report (fedrx audit score does it, and --scores shows it here)."
+    return _section("Accuracy", " ".join(leads), otherwise, lines)
+
+
 def _membership(events: Sequence[LocatedEvent], names: Names) -> Section:
     lines = [
         _line(sentence_of(located.event, names), located.position)
@@ -168,27 +190,13 @@ def _membership(events: Sequence[LocatedEvent], names: Names) -> Section:
 
 def _replay(sources: Sources, names: Names) -> Section:
     if sources.replayed is None:
-        faults = _broken_rules(walk_chain(sources.events, sources.identity, names), names)
+        walk = walk_chain(sources.events, sources.identity, names)
+        faults = tuple(Line(sentence) for sentence in broken_rules(walk, names))
         found = f"{len(faults)} breaks of the contract's rules" if faults else "no break of the contract's rules"
         lead = f"No model was recomputed for this report (fedrx audit replay does it). The event logs show {found}."
         return Section("Replay", lead, faults)
     lead = "What recomputing the rounds from the event logs and IPFS gave, byte for byte."
     return Section("Replay", lead, tuple(Line(text.strip()) for text in replay_lines(sources.replayed, names)))
-
-
-def _broken_rules(walk: Walk, names: Names) -> tuple[Line, ...]:
-    """What the event logs alone show to be wrong: an endpoint that leaves some out is often found here."""
-    of_rounds = (
-        Line(f"Round {round_id.number} of {names.label(round_id.lineage_id)}: {fault.sentence}")
-        for round_id, faults in walk.of_rounds.items()
-        for fault in faults
-    )
-    of_lineages = (
-        Line(f"Lineage {names.label(lineage_id)}: {fault.sentence}")
-        for lineage_id, faults in walk.of_lineages.items()
-        for fault in faults
-    )
-    return (*(Line(fault.sentence) for fault in walk.of_network), *of_lineages, *of_rounds)
 
 
 def _limits() -> Section:
@@ -199,7 +207,7 @@ def _limits() -> Section:
             Line("That a site trained honestly, or that the number of examples it states is true."),
             Line("That the history was not rewritten before the block it was read up to: compare checkpoints."),
             Line("That the endpoint left no event out: fedrx audit bundle and fedrx audit verify show that."),
-            Line("How well a model reads: each site scores it on its own words and keeps the score."),
+            Line("How well a model reads other words than it was scored on: each site keeps the score on its own."),
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audit.accuracy import NO_SCORES, Accuracy
 from audit.findings import ReplayFinding
 from audit.round_range import ALL_ROUNDS, OPEN_END
 from audit.sentences import moment
@@ -88,3 +89,5 @@ class Sources:
     """None: nothing was replayed, and the report says so."""
     software: tuple[tuple[str, str], ...]
     """Name and version of what made it."""
+    accuracy: Accuracy = NO_SCORES
+    """What scores files say of the models."""

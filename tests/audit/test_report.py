@@ -24,7 +24,15 @@ def test_the_last_line_counts_the_recomputed_models() -> None:
 def test_without_a_key_the_last_line_does_not_claim_more_than_was_done() -> None:
     lines = list(replay_lines(run(honest_network(rounds=2), keyless=True), NAMES))
     assert lines[0] == "tests round 1: same as far as is public, 4 updates, nothing opened"
-    assert lines[-1] == "2 of 2 global models checked without a key: nothing was opened or recomputed"
+    assert lines[-1] == "2 of 2 global models agree without a key: nothing was opened or recomputed"
+
+
+def test_without_a_key_a_model_that_nobody_delivers_is_not_counted() -> None:
+    network = honest_network(rounds=2)
+    store = store_of(network)
+    store.forget(cid_of_bytes(network.model))
+    lines = list(replay_lines(run(network, store, keyless=True), NAMES))
+    assert lines[-1].startswith("1 of 2 global models agree without a key")
 
 
 def test_differences_and_missing_pieces_stand_below_their_round() -> None:
@@ -53,7 +61,7 @@ def test_rounds_without_a_model_are_said_plainly() -> None:
     network.open_round()
     lines = list(replay_lines(run(network), NAMES))
     assert lines == [
-        "tests round 1: same, failed on chain and by the rules, 1 updates",
+        "tests round 1: same, failed on chain and by the rules, 1 update",
         "tests round 2: aborted on chain, nothing to recompute",
         "tests round 3: no result yet, 0 updates registered",
         "there is no global model to recompute",

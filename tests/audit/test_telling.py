@@ -62,7 +62,7 @@ def test_a_refused_site_is_told_with_the_reason_and_as_missing_from_the_model(ne
     assert f"Site {label} was in the round before and is not in this one." in told
     assert f"Site {label} is new since the round before." in text(tell_round(history, round_id(history, 3), NAMES))
     touched = text(tell_site(history, refused, NAMES))
-    assert "round 2 of tests: the update is longer" in touched
+    assert "round 2 of tests: refused, the update is longer" in touched
     assert touched.count("accepted") == 2
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from audit.given import parse_lineage
 from audit.names import Names, read_names
 from audit.tables import trail_table
-from audit.trail import KINDS, kind_of, parse_lineage, trail
+from audit.trail import KINDS, kind_of, trail
 from protocol import ledger_events as ev
-from protocol.errors import ConfigError, MalformedError
+from protocol.errors import ConfigError
 from protocol.identifiers import (
     CID,
     AccountAddress,
@@ -89,7 +90,7 @@ def test_a_row_names_its_site_lineage_and_round() -> None:
 
 def test_a_lineage_may_be_given_as_hex() -> None:
     assert parse_lineage(str(lineage_id_of("a"))) == lineage_id_of("a")
-    with pytest.raises(MalformedError):
+    with pytest.raises(ConfigError):
         parse_lineage("0x12")
     assert "round-finalized" in KINDS
 

@@ -14,15 +14,19 @@ from typing import Any
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tamper-catalogue.md"
 BEGIN, END = "<!-- written by tests.tamper.catalogue -->", "<!-- end of the tables -->"
 CHAPTERS = ("round_events", "member_events", "history_events", "results", "verdicts", "updates", "plans", "contents",
-            "plans_at_a_site", "endpoints", "copies", "proofs", "bundles", "checkpoints", "index_rows")  # fmt: skip
+            "plans_at_a_site", "endpoints", "left_out", "copies", "proofs", "seals", "bundles", "checkpoints",
+            "index_rows")  # fmt: skip
 
 REPLAY = "fedrx audit replay"
 VERIFY_PROOF = "fedrx audit verify PROOF --checkpoint FILE"
+VERIFY_SEALS = "fedrx audit verify … --validators FILE"
 VERIFY_BUNDLE = "fedrx audit verify BUNDLE --checkpoint FILE"
 VERIFY_NOTE = "fedrx audit verify … --checkpoint NOTE --require 3"
 CONNECT = "every command and daemon, when it opens the chain"
 NODE = "a site's node, before it trains"
 DIFF = "fedrx audit diff --other-rpc"
+COMPARED = "every command and daemon with a second endpoint (--compare-rpc), and fedrx audit check-index --checkpoint"
+RULES = "fedrx audit show, trail, export, watch, explorer and check-index, and whoever names those of the next table"
 INDEX = "fedrx audit check-index"
 
 AGGREGATORS = "aggregators who agree"

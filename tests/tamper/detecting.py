@@ -26,6 +26,7 @@ from tests.fakes.ledger import FakeLedger
 from tests.fakes.ledger_world import FakeWorld
 from tests.gateways.json_rpc_server import DEPLOYMENT, JSONRPCServer
 from tests.protocol.builders import Network
+from tests.tamper.catalogue import Mutation
 from tests.tamper.recording import FIRST, SECOND, Recording
 
 NAMES = Names([*(f"site-{number}" for number in range(7)), "aggregator-0", "aggregator-1", FIRST, SECOND, "copy"])
@@ -40,6 +41,16 @@ class Found:
     where: str
     kind: str
     sentence: str
+
+
+def name_of(mutation: Mutation) -> str:
+    """For a test's id."""
+    return mutation.name
+
+
+def is_named(found: Iterable[Found], mutation: Mutation) -> bool:
+    """Whether a finding is the mutation's."""
+    return any(one.kind == mutation.kind and mutation.words in one.sentence for one in found)
 
 
 def replayed(recording: Recording, *, keyless: bool = False, where: str = "") -> list[Found]:
@@ -145,8 +156,9 @@ def refused_to_connect(server: JSONRPCServer, other: JSONRPCServer) -> list[Foun
 def changed_index(index: Engine, ledger: Teller) -> list[Found]:
     """What ``fedrx audit check-index`` finds."""
     words = {"changed an event": "changed", "leaves out an event": "left out", "holds an event": "invented"}
+    words |= {"another hash of block": "changed", "no hash of block": "changed"}
     try:
-        check_index(index, ledger)
+        check_index(index, ledger, NAMES)
     except AuditError as error:
         return [Found("", kind, str(error)) for said, kind in words.items() if said in str(error)]
     return []

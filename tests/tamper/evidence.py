@@ -106,7 +106,7 @@ def proof_refused(evidence: Evidence) -> list[Found]:
     try:
         check_proof(parse_proof_file(encode_proof_file(evidence.proof)), evidence.checkpoint)
     except (AuditError, MalformedError) as error:
-        return [_failed(error)]
+        return [failed(error)]
     return []
 
 
@@ -117,7 +117,7 @@ def bundle_refused(evidence: Evidence, folder: Path) -> list[Found]:
     try:
         found = verify_bundle(path, evidence.checkpoint, ReplayOptions(limits=LIMITS))
     except AuditError as error:
-        return [_failed(error)]
+        return [failed(error)]
     return list(lines_of(found.replayed))
 
 
@@ -130,7 +130,7 @@ def note_refused(evidence: Evidence) -> list[Found]:
         notes = (evidence.note, evidence.other_note)
         said = [statement for note in notes for statement in statements_of(note, evidence.cosigners)]
     except (AuditError, MalformedError) as error:
-        return [_failed(error)]
+        return [failed(error)]
     number = evidence.checkpoint.number
     return [
         Found("", "the notes disagree", line)
@@ -138,6 +138,7 @@ def note_refused(evidence: Evidence) -> list[Found]:
     ]
 
 
-def _failed(error: AuditError | MalformedError) -> Found:
+def failed(error: AuditError | MalformedError) -> Found:
+    """What a refusal names: its step, and its sentence."""
     step = re.search(r"at the step (\w+)", str(error))
     return Found("", f"fails at {step[1]}" if step else "malformed", str(error))

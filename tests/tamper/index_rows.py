@@ -99,3 +99,17 @@ def pages_that_were_never_read(it: Connection) -> None:
     last = it.execute(select(PageRow.last_block).order_by(PageRow.last_block.desc()).limit(1)).scalar_one()
     it.execute(delete(EventRow).where(EventRow.kind.in_(["suite-sealed"])))
     it.execute(update(PageRow).where(PageRow.last_block == last).values(last_block=last + 100))
+
+
+@mutation(INDEX_WRITER, CHANGED, "another hash of block")
+def another_page(it: Connection) -> None:
+    """The index keeps another hash of the newest block that it has read"""
+    last = it.execute(select(PageRow.last_block).order_by(PageRow.last_block.desc()).limit(1)).scalar_one()
+    it.execute(update(PageRow).where(PageRow.last_block == last).values(block_hash=b"\x07" * 32))
+
+
+@mutation(INDEX_WRITER, CHANGED, "no hash of block")
+def no_page(it: Connection) -> None:
+    """The index keeps something else than a hash of an older block"""
+    first = it.execute(select(PageRow.last_block).order_by(PageRow.last_block).limit(1)).scalar_one()
+    it.execute(update(PageRow).where(PageRow.last_block == first).values(block_hash=b"\x07"))

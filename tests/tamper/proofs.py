@@ -30,7 +30,7 @@ def another_contract(it: Evidence) -> None:
     it.change_proof(contract_address=AccountAddress(b"\x0c" * 20))
 
 
-@mutation(ANYONE, CHECKPOINT, "is not block")
+@mutation(ANYONE, CHECKPOINT, "the file leads to block")
 def the_last_header_dropped(it: Evidence) -> None:
     """The last header is dropped"""
     it.change_proof(headers=it.proof.headers[:-1])
@@ -129,7 +129,7 @@ def a_rewritten_chain(it: Evidence) -> None:
     it.checkpoint = dataclasses.replace(it.checkpoint, block_hash=BlockHash(b"\x07" * 32))
 
 
-@mutation("chain operator", CHECKPOINT, "is not block")
+@mutation("chain operator", CHECKPOINT, "the file leads to block")
 def another_number(it: Evidence) -> None:
     """The checkpoint's hash stands under another number"""
     it.checkpoint = dataclasses.replace(it.checkpoint, number=it.checkpoint.number + 1)

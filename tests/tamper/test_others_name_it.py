@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from audit.index.checking import check_index
+from audit.index.checking import CheckedIndex, check_index
 from audit.index.database import open_database
 from audit.index.filling import fill
 from protocol.errors import ConfigError
@@ -16,9 +16,11 @@ from tests.gateways.json_rpc_server import JSONRPCServer
 from tests.protocol.builders import Network
 from tests.tamper.catalogue import CONNECT, DIFF, INDEX, NODE, Mutation, mutations
 from tests.tamper.detecting import (
-    Found,
+    NAMES,
     Teller,
     changed_index,
+    is_named,
+    name_of,
     newest_of,
     parted,
     refused_by_a_node,
@@ -26,14 +28,6 @@ from tests.tamper.detecting import (
     replayed,
 )
 from tests.tamper.recording import copy_of, recorded
-
-
-def name_of(mutation: Mutation) -> str:
-    return mutation.name
-
-
-def is_named(found: Iterable[Found], mutation: Mutation) -> bool:
-    return any(one.kind == mutation.kind and mutation.words in one.sentence for one in found)
 
 
 def open_round() -> Network:
@@ -103,13 +97,13 @@ def index(tmp_path: Path, endpoint: Teller) -> Iterator[Engine]:
 
 
 def test_an_honest_index_holds_what_the_chain_holds(index: Engine, endpoint: Teller) -> None:
-    assert check_index(index, endpoint) == len(recorded().events)
+    assert check_index(index, endpoint, NAMES) == CheckedIndex(len(recorded().events), ())
 
 
 def test_an_index_of_another_deployment_is_the_operators_mistake(tmp_path: Path, endpoint: Teller) -> None:
     engine = open_database(str(tmp_path / "empty.sqlite"))
     with pytest.raises(ConfigError, match="holds nothing of this deployment"):
-        check_index(engine, endpoint)
+        check_index(engine, endpoint, NAMES)
     engine.dispose()
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 
+from audit.scores import Exam, ModelScore, Scores, encode_scores, packed, words_digest
 from gateways.key_ring import sealing
 from gateways.key_ring.sealing import Argon2Cost
+from learning.evaluation import score_of
 from protocol.canonical_json import encode
 from protocol.checkpoint import encode_checkpoint
 from protocol.consent import CONSENT_DOMAIN, consent_tree, sign_receipt
@@ -46,6 +49,7 @@ from tests.vectors.refused import (
     PARAMETERS,
     PLAN,
     SAMPLE_PROOF,
+    SCORES,
     VERDICTS,
 )
 
@@ -342,6 +346,25 @@ def keystore() -> None:
     write("keystore", accepted=accepted, refused=KEYSTORE)
 
 
+def scores() -> None:
+    words = [
+        {"crop": f"{number:02x}" * 32, "label": label} for number, label in enumerate(("Napa", "Seclo", "Nexium®"))
+    ]
+    answers = [[True, False, False], [True, True, False]]
+    exam = Exam(
+        words_digest([(Digest.from_hex(word["crop"]), word["label"]) for word in words]), 3,
+        None, Digest(b"\x0b" * 32), "head",
+    )  # fmt: skip
+    models = []
+    for number, right in enumerate(answers):
+        found = score_of(sum(right), len(right))
+        interval = math.floor(found.low * 1e6), math.ceil(found.high * 1e6)
+        models.append(ModelScore(number, Digest(bytes([0xA0 + number]) * 32), *interval, packed(right), "fedrx 1"))
+    file = encode_scores(Scores(IDENTITY, test_envelope.CONTEXT.lineage_id, exam, tuple(models)))
+    accepted = [{"exam": words, "answers": answers, "correct": [1, 2], "file": file.decode()}]
+    write("scores", accepted=accepted, refused=SCORES)
+
+
 if __name__ == "__main__":
     for make in (
         digests,
@@ -358,5 +381,6 @@ if __name__ == "__main__":
         joining,
         checkpoint,
         keystore,
+        scores,
     ):
         make()

@@ -155,3 +155,22 @@ CHECKPOINT = _changes(
         "a tab": ("\u2014 dhaka", "\u2014\tdhaka"),
     }
 )
+SCORES = _changes(
+    {
+        "an unknown format": ("fedrx-scores/1", "fedrx-scores/2"),
+        "an unknown key": ('"exam":', '"a":1,"exam":'),
+        "another number of right words": ('"correct":1', '"correct":2'),
+        "another answer": ('"right":"01"', '"right":"03"'),
+        "an answer to a word that is not there": ('"right":"01"', '"right":"08"'),
+        "answers for fewer words": ('"right":"01"', '"right":""'),
+        "another number of words": ('"words":3', '"words":9'),
+        "no words": ('"words":3', '"words":0'),
+        "an interval above its share": ('"low_millionths":61491', '"low_millionths":333334'),
+        "an interval below its share": ('"high_millionths":792341', '"high_millionths":333333'),
+        "an interval beyond everything": ('"high_millionths":938509', '"high_millionths":1000001'),
+        "a round twice": ('"round":1', '"round":0'),
+        "hex in capitals": ("0b" * 32, "0B" * 32),
+        "a digest with 0x": ('"model_digest":"a0', '"model_digest":"0xa0'),
+        "software without a name": ('"software":"fedrx 1"', '"software":""'),
+    }
+)

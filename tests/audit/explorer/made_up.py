@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -15,6 +16,7 @@ from audit.explorer.chronicle import Chronicle
 from audit.index.costs import TxCost
 from audit.index.database import open_database
 from audit.names import Names
+from gateways.ledger.result_digest import result_digest_of
 from gateways.ledger.rpc import RPCEndpoint
 from protocol import ledger_events as ev
 from protocol.errors import LedgerUnavailableError
@@ -31,6 +33,7 @@ from protocol.identifiers import (
     lineage_id_of,
     site_id_of,
 )
+from protocol.ledger_calls import AttestResult
 from protocol.ports import BlockHeader, ChainIdentity
 from protocol.verdicts import VerdictCode
 
@@ -104,7 +107,7 @@ class MadeUpNetwork:
         self.emit(
             ev.RoundOpened(
                 self.lineage, number, AGGREGATOR, self.head, digest("plan", number), CID(digest("plan-cid", number)),
-                digest("recipients"), self.now + A_ROUND, self.now + 2 * A_ROUND, 2, 1, (2**self.sites - 1,),
+                digest("recipients"), self.now + A_ROUND, self.now + 2 * A_ROUND, 3, 1, (2**self.sites - 1,),
             )
         )  # fmt: skip
         came = [site for site in range(self.sites) if (7 * number + 5 * site) % 19]
@@ -134,17 +137,24 @@ class MadeUpNetwork:
     def end(self, number: int, codes: bytes) -> None:
         self.now += A_ROUND
         if number % ABORTED == 0:
+            self.now += A_ROUND
             self.emit(ev.RoundAborted(self.lineage, number, account("anybody")))
             return
         accepted = sum(1 << index for index, code in enumerate(codes) if code == VerdictCode.ACCEPTED)
         verdicts = (digest("verdicts", number), CID(digest("verdicts-cid", number)), accepted, codes)
-        self.emit(ev.ResultAttested(self.lineage, number, AGGREGATOR, digest("result", number)))
         if number % FAILED == 0:
+            nothing = (Digest.zero(), CID.zero(), Digest.zero())
+            self.vote(number, *nothing, *verdicts)
             self.emit(ev.RoundFailed(self.lineage, number, *verdicts), same_tx=True)
             return
         self.head = digest("model", number)
         model = (self.head, CID(digest("model-cid", number)), digest("state"))
+        self.vote(number, *model, *verdicts)
         self.emit(ev.RoundFinalized(self.lineage, number, *model, *verdicts), same_tx=True)
+
+    def vote(self, number: int, *result: Any) -> None:
+        told = result_digest_of(identity_of(self.events), AttestResult(self.lineage, number, *result))
+        self.emit(ev.ResultAttested(self.lineage, number, AGGREGATOR, told))
 
     def _constitute(self) -> None:
         self.emit(ev.GovernorChanged(AccountAddress.zero(), account("governor")))
@@ -155,6 +165,12 @@ class MadeUpNetwork:
             self.publish(site)
         model = (self.head, CID(digest("genesis-cid")), digest("backbone"))
         self.emit(ev.LineageCreated(self.lineage, 0, *model, digest("schema"), 1))
+
+
+def identity_of(events: Sequence[ev.LocatedEvent]) -> ChainIdentity:
+    """The deployment whose first event is the first of these."""
+    first = events[0].position
+    return ChainIdentity(31337, account("contract"), first.block_hash, first.block_number, first.block_hash)
 
 
 class ToldChain:
@@ -169,10 +185,7 @@ class ToldChain:
         self.told = events
         self.down = False
         self.asked: list[int] = []
-        first = events[0].position
-        self.identity = ChainIdentity(
-            31337, account("contract"), first.block_hash, first.block_number, first.block_hash
-        )
+        self.identity = identity_of(events)
         self.account = None
 
     def head(self) -> BlockHeader:
@@ -202,7 +215,7 @@ class ToldChain:
 
 def chronicle_of(chain: ToldChain, folder: Path) -> Chronicle:
     engine = open_database(str(folder / "index.sqlite"))
-    return Chronicle(engine, chain, chain, lambda _block, _head: None)  # type: ignore[arg-type]
+    return Chronicle(engine, chain, chain, Names([LINEAGE]), lambda _block, _head: None)  # type: ignore[arg-type]
 
 
 def app_of(chronicle: Chronicle, names: Names) -> FastAPI:

@@ -171,3 +171,68 @@ def test_the_follower_learns_everything_and_ends(told: list[ev.LocatedEvent], tm
     with chronicle.seen() as seen:
         assert seen.costs.complete
         assert seen.trouble == ""
+
+
+def lost(told: list[ev.LocatedEvent], kind: type, nth: int = -1) -> list[ev.LocatedEvent]:
+    """The same without one event of a kind."""
+    place = [place for place, e in enumerate(told) if isinstance(e.event, kind)][nth]
+    return told[:place] + told[place + 1 :]
+
+
+def broken_in(chronicle: Chronicle) -> tuple[str, ...]:
+    with chronicle.seen() as seen:
+        return seen.broken
+
+
+def test_honest_logs_break_no_rule_however_they_come(told: list[ev.LocatedEvent], tmp_path: Path) -> None:
+    chain = ToldChain(told[:20])
+    chronicle = chronicle_of(chain, tmp_path)
+    for block in range(20, told[-1].position.block_number + 7, 7):
+        chain.told = [e for e in told if e.position.block_number <= block]
+        chronicle.look()
+        assert broken_in(chronicle) == ()
+
+
+def test_an_event_that_is_left_out_of_new_blocks_is_said_and_no_longer_once_it_is_told(
+    told: list[ev.LocatedEvent], tmp_path: Path
+) -> None:
+    half = len(told) // 2
+    chain = ToldChain(told[:half])
+    chronicle = chronicle_of(chain, tmp_path)
+    assert broken_in(chronicle) == ()
+    chain.told = lost(told, ev.RoundFinalized)
+    chronicle.look()
+    said = broken_in(chronicle)
+    held_back = "the votes decided the round, and its result is not there: logs are missing"
+    assert [sentence.partition(": ")[2] == held_back for sentence in said].count(True) == 1
+    chronicle.look()
+    assert broken_in(chronicle) == said
+    # As after a reorganisation: the newest blocks have other hashes, and tell everything.
+    kept = half - 5
+    chain.told = told[:kept] + [
+        dataclasses.replace(
+            e, position=dataclasses.replace(e.position, block_hash=BlockHash(digest("fork", e.position.block_number)))
+        )
+        for e in told[kept:]
+    ]
+    chronicle.look()
+    assert broken_in(chronicle) == ()
+
+
+def test_logs_that_are_not_whole_end_what_is_shown_and_the_rest_is_still_read(
+    told: list[ev.LocatedEvent], tmp_path: Path
+) -> None:
+    chain = ToldChain(lost(told[:-10], ev.UpdateRegistered, nth=3))
+    chronicle = chronicle_of(chain, tmp_path)
+    (said,) = broken_in(chronicle)
+    assert "a registration is out of its place: logs are missing; nothing from there on can be checked" in said
+    with chronicle.seen() as seen:
+        position = seen.history.position
+    chain.told = lost(told, ev.UpdateRegistered, nth=3)
+    for _ in range(2):
+        chronicle.look()
+    assert broken_in(chronicle) == (said,)
+    with chronicle.seen() as seen:
+        assert seen.history.position == position
+        assert seen.head.number == told[-1].position.block_number
+    assert chronicle.find(Search()) == chain.told

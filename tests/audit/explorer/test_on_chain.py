@@ -61,7 +61,7 @@ def stage(contract: ContractWorld, tmp_path: Path) -> Stage:
     ledger = Web3Ledger.connect(contract.chain.url, contract.deployment)
     endpoint = RPCEndpoint(contract.chain.url, timeout_seconds=30)
     engine = open_database(str(tmp_path / "index.sqlite"))
-    chronicle = Chronicle(engine, ledger, TransactionReader(endpoint), lambda _block, _head: None)
+    chronicle = Chronicle(engine, ledger, TransactionReader(endpoint), NAMES, lambda _block, _head: None)
     while chronicle.learn_costs():
         pass
     client = TestClient(build_app(chronicle, endpoint, NAMES), base_url="http://127.0.0.1")

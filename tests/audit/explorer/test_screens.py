@@ -16,9 +16,11 @@ from audit.explorer.charts import Bar, Part, bar_chart
 from audit.explorer.marks import Mark, judged
 from audit.explorer.timeline import window
 from audit.names import Names
+from protocol import ledger_events as ev
 from protocol.history import History
 from tests.audit.explorer.made_up import (
     ABORTED,
+    AGGREGATOR,
     FAILED,
     MadeUpNetwork,
     ToldChain,
@@ -168,9 +170,9 @@ def test_a_transaction_shows_each_field_and_what_became_of_the_update(client: Te
     assert "The raw logs cannot be shown" in answer.text
 
 
-def test_accuracy_is_said_to_be_private_where_somebody_looks_for_it(client: TestClient, network: MadeUpNetwork) -> None:
+def test_where_accuracy_is_looked_for_it_is_said_how_to_get_it(client: TestClient, network: MadeUpNetwork) -> None:
     for path in ("/", f"/round/{lineage_id()}/1", f"/model/{network.head}"):
-        assert "ot public" in text_of(client.get(path)), path
+        assert "fedrx audit score" in text_of(client.get(path)), path
 
 
 def test_rounds_come_in_windows_and_all_at_once(client: TestClient) -> None:
@@ -284,6 +286,21 @@ def test_a_name_is_text_and_never_markup(network: MadeUpNetwork, tmp_path: Path)
         answer = client.get(path)
         assert "&lt;b onclick" in answer.text
         assert "<b onclick" not in answer.text
+
+
+def test_logs_that_break_a_rule_are_an_alarm_on_every_screen(
+    client: TestClient, network: MadeUpNetwork, tmp_path: Path
+) -> None:
+    events = [e for e in network.events if e.event != ev.AggregatorSetChanged(1, 1, (AGGREGATOR,))]
+    alarmed = TestClient(app_of(chronicle_of(ToldChain(events), tmp_path), network.names), base_url="http://127.0.0.1")
+    tx = f"/tx/{network.events[-1].position.tx_hash}"
+    for path in ("/", f"/round/{lineage_id()}/1", f"/site/{site(1)}", f"/model/{network.head}",
+                 f"/consent/{digest('root', 1, 1)}", tx, "/nowhere"):  # fmt: skip
+        said = text_of(alarmed.get(path))
+        assert "These event logs break the contract's rules" in said, path
+        assert "Lineage last-conv: a key was announced for round 1 by an aggregator outside of the set" in said
+        assert re.search(r"And \d+ more", said)
+        assert "break the contract's rules" not in client.get(path).text
 
 
 def test_a_chain_without_a_lineage_has_a_screen(tmp_path: Path) -> None:

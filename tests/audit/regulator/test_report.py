@@ -12,7 +12,9 @@ import pypdfium2
 import pytest
 from typer.testing import CliRunner
 
+from audit.accuracy import NO_SCORES, Accuracy
 from audit.commands import app
+from audit.lineage import generations
 from audit.names import Names
 from audit.proof_commands import _chosen
 from audit.regulator.contents import report_of
@@ -20,10 +22,12 @@ from audit.regulator.page import report_html
 from audit.regulator.parts import Report, Scope, Section, Sources
 from audit.regulator.pdf import report_pdf
 from audit.regulator.signing import ReportSignature, encode_signature, parse_signature, sign_report, signed_by
+from audit.scores import Exam, ModelScore, Scores
 from protocol import ledger_events as ev
 from protocol.account_signatures import account_of
 from protocol.errors import AuditError, ConfigError, MalformedError
-from protocol.identifiers import AccountAddress, lineage_id_of
+from protocol.history import History
+from protocol.identifiers import AccountAddress, digest_of, lineage_id_of
 from protocol.ports import BlockHeader
 from protocol.verdicts import VerdictCode
 from tests.audit.stage import change, honest_network, logs_of, run
@@ -45,11 +49,19 @@ def logs(network: Network) -> list[ev.LocatedEvent]:
     return change(logs_of(network), ev.RoundFinalized, 2, codes=bytes([0, 0, VerdictCode.NORM_TOO_LARGE, 0]))
 
 
-def made(network: Network, logs: list[ev.LocatedEvent], scope: Scope = ALL, *, replayed: bool = False) -> Report:
+def made(
+    network: Network,
+    logs: list[ev.LocatedEvent],
+    scope: Scope = ALL,
+    *,
+    replayed: bool = False,
+    accuracy: Accuracy = NO_SCORES,
+) -> Report:
     last = logs[-1].position
     head = BlockHeader(last.block_number, last.block_hash, last.timestamp)
     finding = run(network) if replayed else None
-    return report_of(Sources(network.identity, head, logs, finding, (("Software", "fedrx 1"),)), scope, NAMES)
+    sources = Sources(network.identity, head, logs, finding, (("Software", "fedrx 1"),), accuracy)
+    return report_of(sources, scope, NAMES)
 
 
 def section(report: Report, title: str) -> Section:
@@ -107,6 +119,26 @@ def test_what_was_not_replayed_is_said_and_what_was_is_told(network: Network, lo
     assert not untold.lines
     told = section(made(network, logs_of(network), replayed=True), "Replay")
     assert told.lines[-1].text == "3 of 3 global models recomputed, same bytes"
+
+
+def test_scores_are_told_with_their_maker_and_without_a_transaction(
+    network: Network, logs: list[ev.LocatedEvent]
+) -> None:
+    assert "fedrx audit score" in section(made(network, logs), "Accuracy").lead
+    models = generations(History(logs).lineages[network.lineage_id])
+    exam = Exam(digest_of("words"), 4, None, network.backbone_digest, "head")
+    marks = [ModelScore(model.round or 0, model.digest, 0, 10**6, bytes([place]), "fedrx 1")
+             for place, model in enumerate(models)]  # fmt: skip
+    accuracy = Accuracy([Scores(network.identity, network.lineage_id, exam, tuple(marks))])
+    told = section(made(network, logs, accuracy=accuracy), "Accuracy")
+    assert told.lead.startswith(f"Scored on 4 words (digest {digest_of('words')})")
+    assert [line.text.split(" words")[0] for line in told.lines] == [
+        "tests, round 0: 0 of 4", "tests, round 1: 1 of 4", "tests, round 2: 1 of 4", "tests, round 3: 2 of 4",
+    ]  # fmt: skip
+    assert "as many as round 1: 1 newly right, 1 newly wrong; could be chance" in told.lines[2].text
+    assert not any(line.tx or line.proof for line in told.lines)
+    only = section(made(network, logs, Scope(range(2, 3)), accuracy=accuracy), "Accuracy")
+    assert [line.text.split(":")[0] for line in only.lines] == ["tests, round 2"]
 
 
 def test_an_update_that_the_endpoint_left_out_is_told_without_ipfs(network: Network) -> None:
