@@ -52,6 +52,9 @@ class Shield:
             await send(message)
 
         refusal = _refusal(scope)
+        if scope["method"] == "HEAD":
+            # Every screen answers GET alone; the server leaves the body of what it answers to HEAD away.
+            scope = {**scope, "method": "GET"}
         await (self._app if refusal is None else refusal)(scope, receive, send_with_headers)
 
 

@@ -112,6 +112,8 @@ def _bears_on(event: ev.LedgerEvent, proof: SampleProof, consent_version: int) -
 
 
 def _registration(history: History, round_id: RoundId, site_id: SiteId, called: str | None = None) -> Registration:
+    if site_id not in history.sites:
+        raise ConfigError(f"the chain knows no site {called or site_id}", hint="check the spelling of the slug")
     mine = _round(history, round_id).registration_of(site_id)
     if mine is None:
         raise ConfigError(

@@ -252,6 +252,7 @@ def test_this_machine_is_answered(client: TestClient, host: str) -> None:
 def test_the_explorer_only_shows(client: TestClient) -> None:
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
         assert client.request(method, "/").status_code == 405
+    assert client.head("/").status_code == 200
 
 
 def test_another_page_cannot_make_the_browser_ask(client: TestClient) -> None:
