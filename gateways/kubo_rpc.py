@@ -1,9 +1,9 @@
 """The Kubo RPC through ``ipfshttpclient``, with its traps in one place and no exception of its own let out.
 
 Its traps: ``connect`` insists on Kubo below 0.9, so the client is built directly; errors met while a body streams
-come out as those of requests or urllib3; and its ``cat`` reads a body of unstated length to its end before it hands
-out the first byte, so an endpoint that lies could fill the memory or stall for good. ``cat`` alone therefore goes
-through requests, one system call at a time.
+come out as those of requests or urllib3; and it reads a body of any length to its end, however slowly that comes, so an
+endpoint that lies could fill the memory or stall for good. Only the upload goes through it therefore; what an endpoint
+answers is read through requests, one system call at a time, with a bound and a deadline.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from protocol.canonical_json import MAX_DEPTH, check_depth
 from protocol.errors import BlockStoreUnavailableError, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _CONNECT_SECONDS: Final = 5.0
 _QUICK_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 2.0
 _PART_BYTES: Final = 1 << 16
+_MAX_ANSWER_BYTES: Final = 4 << 20
+"""Of what is no content; thousands of peers fit."""
 
 
 class RPCRefusedError(Exception):
@@ -74,7 +76,7 @@ class KuboRPC:
     def identity(self) -> KuboIdentity:
         """Peer id, addresses and version."""
         with self._translated():
-            answer = self._client.id()
+            answer = self._answer("id")
             return KuboIdentity(
                 str(answer["ID"]), tuple(answer["Addresses"] or ()), str(answer.get("AgentVersion", "unknown"))
             )
@@ -94,25 +96,40 @@ class KuboRPC:
 
     def cat(self, cid: str, *, offset: int, length: int, timeout_seconds: float) -> bytes:
         """A range of content, fewer bytes only at its end; at most one byte more is read from a lying endpoint."""
+        options = {"arg": cid, "offset": str(offset), "length": str(length), "timeout": _duration(timeout_seconds)}
+        with self._translated():
+            return self._read("cat", options, length, timeout_seconds)
+
+    def _read(self, command: str, options: Mapping[str, str], max_bytes: int, timeout_seconds: float) -> bytes:
+        """An answer's bytes; at most some parts more than ``max_bytes``, and then the rest is not waited for."""
         deadline = time.monotonic() + timeout_seconds + _GRACE_SECONDS
-        piece = bytearray()
-        with self._translated(), self._post_cat(cid, offset, length, timeout_seconds) as response:
+        read = bytearray()
+        with self._post(command, options, timeout_seconds) as response:
             # Without decoding: a compressed answer would be longer than what was counted.
             while part := response.raw.read1(_PART_BYTES, decode_content=False):
-                piece += part
-                if len(piece) > length:
+                read += part
+                if len(read) > max_bytes:
                     break
                 if time.monotonic() > deadline:
-                    raise RPCDeadlineError("the content trickles in too slowly")
-        return bytes(piece)
+                    raise RPCDeadlineError("the answer trickles in too slowly")
+        return bytes(read)
+
+    def _answer(self, command: str, timeout_seconds: float = _QUICK_SECONDS, **options: str) -> dict[str, Any]:
+        """What a command answers in JSON; KeyError and TypeError where it is something else than a caller looks for."""
+        data = self._read(command, options, _MAX_ANSWER_BYTES, timeout_seconds)
+        try:
+            check_depth(data, MAX_DEPTH)
+            answer: dict[str, Any] = json.loads(data)
+        except (ValueError, MalformedError) as error:
+            raise self._unavailable("answers something else than Kubo does") from error
+        return answer
 
     @contextlib.contextmanager
-    def _post_cat(self, cid: str, offset: int, length: int, timeout_seconds: float) -> Iterator[requests.Response]:
-        options = {"arg": cid, "offset": str(offset), "length": str(length), "timeout": _duration(timeout_seconds)}
+    def _post(self, command: str, options: Mapping[str, str], timeout_seconds: float) -> Iterator[requests.Response]:
         with requests.Session() as session:
             session.trust_env = not self._endpoint.is_loopback  # no site proxy stands between a machine and itself
             with session.post(
-                f"{self._endpoint.base_url}/api/v0/cat",
+                f"{self._endpoint.base_url}/api/v0/{command}",
                 params=options,
                 headers={"Accept-Encoding": "identity"},
                 stream=True,
@@ -128,23 +145,18 @@ class KuboRPC:
     def pin_add(self, cid: str, *, timeout_seconds: float) -> None:
         """Fetches and pins all of a CID."""
         with self._translated():
-            self._client.pin.add(
-                cid,
-                opts={"timeout": _duration(timeout_seconds)},
-                timeout=(_CONNECT_SECONDS, timeout_seconds + _GRACE_SECONDS),
-            )
+            self._answer("pin/add", timeout_seconds, arg=cid, timeout=_duration(timeout_seconds))
 
     def pin_remove(self, cid: str) -> None:
         """Lets a pin go."""
         with self._translated():
-            self._client.pin.rm(cid)
+            self._answer("pin/rm", arg=cid)
 
     def is_pinned(self, cid: str) -> bool:
         """Whether the endpoint pins this CID as a root."""
         try:
             with self._translated():
-                answer = self._client.pin.ls(cid, type="recursive")
-                return cid in answer["Keys"]
+                return cid in self._answer("pin/ls", arg=cid, type="recursive")["Keys"]
         except RPCRefusedError as error:
             if "not pinned" in str(error):
                 return False
@@ -153,7 +165,7 @@ class KuboRPC:
     def swarm_peers(self) -> tuple[str, ...]:
         """Connected peers as multiaddresses with /p2p/ID."""
         with self._translated():
-            peers: list[dict[str, Any]] = self._client.swarm.peers()["Peers"] or []
+            peers: list[dict[str, Any]] = self._answer("swarm/peers")["Peers"] or []
             return tuple(f"{peer['Addr']}/p2p/{peer['Peer']}" for peer in peers)
 
     @contextlib.contextmanager

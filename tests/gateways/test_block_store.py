@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -171,23 +171,44 @@ def test_an_endpoint_that_takes_the_request_and_says_nothing_delivers_nothing_in
         release.set()
 
 
-def test_content_that_trickles_in_too_slowly_is_given_up(tmp_path: Path) -> None:
-    def answer(handler: BaseHTTPRequestHandler, _query: dict[str, str]) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        for _ in range(60):
-            try:
-                handler.wfile.write(b"x")
-                handler.wfile.flush()
-            except OSError:
-                return
-            time.sleep(0.2)
+def trickling(handler: BaseHTTPRequestHandler, _query: dict[str, str]) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(60):
+        try:
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+        except OSError:
+            return
+        time.sleep(0.2)
 
-    with endpoint(answer) as store:
+
+def test_content_that_trickles_in_too_slowly_is_given_up(tmp_path: Path) -> None:
+    with endpoint(trickling) as store:
         started = time.monotonic()
         with pytest.raises(ContentMissingError):
             store.fetch(cid_of_bytes(b"x"), tmp_path / "out", max_bytes=1000, timeout_seconds=0.3)
         assert time.monotonic() - started < 8
+
+
+def test_any_answer_that_trickles_in_too_slowly_is_given_up() -> None:
+    with endpoint(trickling) as store:
+        started = time.monotonic()
+        with pytest.raises(ContentMissingError):
+            store.pin(cid_of_bytes(b"x"), timeout_seconds=0.3)
+        assert time.monotonic() - started < 8
+
+
+def test_an_answer_without_end_is_not_read_to_it() -> None:
+    def endless(handler: BaseHTTPRequestHandler, _query: dict[str, str]) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with suppress(OSError):
+            while True:
+                handler.wfile.write(b" " * 65_536)
+
+    with endpoint(endless) as store, pytest.raises(BlockStoreUnavailableError, match="something else than Kubo"):
+        store.holds(cid_of_bytes(b"x"))
 
 
 @pytest.mark.parametrize("text", ["QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH", "bafy", ""])

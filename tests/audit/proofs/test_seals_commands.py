@@ -151,13 +151,16 @@ def test_what_is_to_be_proven_is_refused_in_plain_words(desk: Desk, words: tuple
     assert said in str(failure)
 
 
-def test_a_site_that_the_chain_does_not_know_is_called_by_its_slug(desk: Desk) -> None:
+def test_a_site_without_an_update_is_called_by_its_slug(desk: Desk) -> None:
     failure = desk.refused(
         "prove", "update", "--site", "site-1", "--round", 1, *desk.where, "-o", desk.folder / "proof"
     )
-    assert "the chain knows no site site-1" in str(failure)
+    assert "site site-1 registered nothing in round 1" in str(failure)
+    assert "fedrx audit show --round 1" in str(failure)
     failure = desk.refused("prove", "verdict", "--site", "site-0", "--round", 1, *desk.where, "-o", desk.folder / "p")
     assert "fedrx audit show --round 1 tells why" in str(failure)
+    failure = desk.refused("prove", "update", "--site", "sito-0", "--round", 1, *desk.where, "-o", desk.folder / "p")
+    assert "the chain knows no site sito-0" in str(failure)
 
 
 def test_a_key_for_which_there_is_nothing_to_open_is_not_taken_in_silence(desk: Desk) -> None:
