@@ -117,6 +117,8 @@ def report_check_command(
 ) -> None:
     """Check that an auditor of this deployment signed a report, and that it was not changed since."""
     beside = signature_place(file)
+    if file.exists() and not beside.exists():
+        raise ConfigError(f"{file} has no signature beside it", hint="fedrx audit report --auditor-key signs a report")
     written = read_small(beside, MAX_SIGNATURE_FILE_BYTES)
     signed = parsed(beside, written, parse_signature, "fedrx audit report --auditor-key")
     account = signed_by(read_small(file, _MAX_REPORT_BYTES), signed)

@@ -169,12 +169,20 @@ def watch_command(
     lookout = None if index else Lookout(ledger.identity, labels)
     with _filled_with([_Source(ledger, lookout.take if lookout else _ignore)], index) as (engine, (number,)):
         shown = deque(search(engine, number, wanted), maxlen=_REMEMBERED)
+        silent = False
         while True:
             if lookout:
                 lookout.look(engine, number)
             time.sleep(poll_seconds)
-            for row in trail(_news(engine, number, ledger, wanted, shown), labels):
-                typer.echo(_json_line(row) if as_json else trail_line(row))
+            try:
+                for row in trail(_news(engine, number, ledger, wanted, shown), labels):
+                    typer.echo(_json_line(row) if as_json else trail_line(row))
+            except LedgerUnavailableError as error:
+                if not silent:
+                    typer.echo(f"{error}; watching on", err=True)
+                silent = True
+            else:
+                silent = False
 
 
 def _as_file(rows: Sequence[TrailRow], suffix: str) -> bytes:
@@ -188,12 +196,12 @@ def _as_file(rows: Sequence[TrailRow], suffix: str) -> bytes:
 def _news(
     engine: Engine, number: int, ledger: Ledger, wanted: Search, shown: deque[LocatedEvent]
 ) -> Iterator[LocatedEvent]:
-    """Events since the last look; what left the chain is called back first."""
-    try:
-        fill(engine, ledger)
-    except LedgerUnavailableError as error:
-        typer.echo(str(error), err=True)
-        return
+    """Events since the last look; what left the chain is called back first.
+
+    Raises:
+        LedgerUnavailableError: No answer; the next look goes on from here.
+    """
+    fill(engine, ledger)
     void = 0
     while shown and ledger.block_hash(shown[-1].position.block_number) != shown[-1].position.block_hash:
         shown.pop()

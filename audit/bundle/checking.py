@@ -94,8 +94,12 @@ def _block(container: Container, trusted: Trusted) -> TrustedBlock:
 
 
 def _deployment(container: Container, checkpoint: Checkpoint) -> Deployment:
-    if container.manifest.checkpoint != checkpoint:
-        raise failed(Step.CHECKPOINT, "the bundle was made for another chain, contract or block than the checkpoint's")
+    made_for = container.manifest.checkpoint
+    if (made_for.chain_id, made_for.contract_address) != (checkpoint.chain_id, checkpoint.contract_address):
+        raise failed(Step.CHECKPOINT, "the bundle is about another chain or contract than the checkpoint")
+    if made_for != checkpoint:
+        blocks = f"block {made_for.number} ({made_for.block_hash}), and the checkpoint is block {checkpoint.number}"
+        raise failed(Step.CHECKPOINT, f"the bundle leads to {blocks} ({checkpoint.block_hash})")
     with container.open(DEPLOYMENT_NAME) as stream:
         data = stream.read(_MAX_DEPLOYMENT_BYTES)
     try:

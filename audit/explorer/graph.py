@@ -18,6 +18,8 @@ _A_LINE = 10
 _MOST_LABELLED = 8
 """Updates of one round that have a label each, one below the other."""
 _BETWEEN = 30
+_OUTSIDE = frozenset({Mark.REFUSED, Mark.TAKEN_BACK, Mark.VOID})
+"""Marks of updates that are in no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +106,21 @@ def _updates(each: GraphRound, y: int, *, labelled: bool) -> list[Markup]:
     centres = [
         (_FIRST + place % a_line * _STEP, middle + place // a_line * _LINE) for place in range(len(each.updates))
     ]
+    drawn = list(zip(each.updates, centres, strict=True))
+    # What was refused or taken back stands beside its round, and no line leads from it into the model.
+    lines = list(dict.fromkeys(line for update, (_, line) in drawn if update.mark not in _OUTSIDE))
+    parts = _gathered(lines, middle) if lines else []
+    return parts + [_update(update, x, line, labelled=labelled) for update, (x, line) in drawn]
+
+
+def _gathered(lines: Sequence[int], middle: int) -> list[Markup]:
+    """An arrow into the box, and the lines of updates that lead to it."""
     gather = _BOX_WIDTH + 22
-    parts = [
-        Markup('<path class="edge" d="M{} {}H{}M{} {}V{}"/><path class="arrow" d="M{} {}l9 -5v10z"/>').format(
-            gather, middle, _BOX_WIDTH + 9, gather, middle, centres[-1][1], _BOX_WIDTH + 1, middle
-        )
-    ]
+    arrow = Markup('<path class="edge" d="M{} {}H{}M{} {}V{}"/><path class="arrow" d="M{} {}l9 -5v10z"/>').format(
+        gather, middle, _BOX_WIDTH + 9, gather, middle, lines[-1], _BOX_WIDTH + 1, middle
+    )
     branch = Markup('<path class="edge" d="M{} {}H{}"/>')
-    parts += [branch.format(_FIRST - _SIZE, line, gather) for line in dict.fromkeys(line for _, line in centres)]
-    parts += [
-        _update(update, x, line, labelled=labelled) for update, (x, line) in zip(each.updates, centres, strict=True)
-    ]
-    return parts
+    return [arrow, *(branch.format(_FIRST - _SIZE, line, gather) for line in lines)]
 
 
 def _update(update: GraphUpdate, x: int, y: int, *, labelled: bool) -> Markup:

@@ -66,13 +66,13 @@ def no_bundle(it: Evidence) -> None:
     it.spoil = lambda data: b"F" + data[1:]
 
 
-@mutation(ANYONE, CHECKPOINT, "another chain, contract or block")
+@mutation(ANYONE, CHECKPOINT, "the bundle leads to block")
 def another_block(it: Evidence) -> None:
     """The bundle ends at another block than the reader's checkpoint"""
     it.fields["checkpoint"] = dataclasses.replace(it.checkpoint, number=it.checkpoint.number - 1)
 
 
-@mutation("chain operator", CHECKPOINT, "another chain, contract or block")
+@mutation("chain operator", CHECKPOINT, "the bundle leads to block")
 def a_rewritten_chain(it: Evidence) -> None:
     """The bundle tells a chain that was rewritten below the reader's checkpoint"""
     it.checkpoint = dataclasses.replace(it.checkpoint, block_hash=BlockHash(b"\x07" * 32))
