@@ -84,7 +84,7 @@ def validators_command(
         int | None, typer.Option("--block", min=1, max=_MAX_BLOCK, help="Which block names them; the newest final one.")
     ] = None,
 ) -> None:
-    """Write the validators of a QBFT or IBFT 2.0 chain: a file to make once, to compare with the operators, to keep."""
+    """Write the validators of a QBFT or IBFT 2.0 chain: a file to compare with the operators, and to keep."""
     ledger = connect_ledger(ChainOptions(deployment, rpc, compare_rpc, finality))
     at = checkpoint_at(ledger, block)
     (header,) = BlockReader(RPCEndpoint(rpc, timeout_seconds=_REQUEST_SECONDS)).headers(at.number, at.number)

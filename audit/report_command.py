@@ -70,7 +70,7 @@ def report_command(
     timeout: Seconds = 60.0,
     scores: ScoresFiles = None,
 ) -> None:
-    """Write a report of rounds, consents, refusals and lineage; with --ipfs replayed, with --auditor-key signed."""
+    """Write a report of rounds, consents, refusals and lineage: --ipfs replays, --auditor-key signs."""
     if out.suffix not in {".html", ".pdf"}:
         raise ConfigError(f"{out.name} ends in neither .html nor .pdf", hint="the ending says how it is written")
     labels = read_names(names, [*(name or ()), *([lineage] if lineage else ())])

@@ -94,7 +94,7 @@ def trail_command(
     predecessor_rpc: OlderRPCURL = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Show what happened, in chain order, in plain sentences; also in the deployments that this one goes on from."""
+    """Show what happened, in plain sentences; also in the deployments that this one goes on from."""
     wanted = parse_search(site, lineage, round_number, kind, model, consent_root, tx, since, until, newest)
     labels = _labels(names, name, site, lineage)
     succession = _succession(

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from fedrx.audit_commands import audit_app
 from gateways.data_folder import store_error
 from protocol.errors import ConfigError, FederationError
 from protocol.foreign_text import one_line
@@ -31,9 +33,9 @@ _MAX_MESSAGE_CHARACTERS = 2_000
 _ROOMS = {
     "node": ("node.commands", "A site's node: data, consent, training, reading."),
     "aggregator": ("aggregator.commands", "The aggregator: opens rounds, verifies updates, attests global models."),
-    "audit": ("fedrx.audit_commands", "Replay, trail, availability, proofs of samples: nobody has to be believed."),
     "governor": ("fedrx.governor_commands", "The consortium's governor: keys, aggregators, auditor, sites."),
 }
+_AUDIT, _AUDIT_HELP = "audit", "Replay, trail, availability, proofs of samples: nobody has to be believed."
 _GOVERNOR_ROOM = "fedrx.governor_commands"
 _GOVERNOR_COMMANDS = {
     "deploy": "Deploys the contract.",
@@ -43,13 +45,19 @@ _GOVERNOR_COMMANDS = {
 }
 
 
-def mount(called: str | None) -> None:
-    """Adds all sub-commands; only the one that was called is imported, because torch and web3 load for seconds."""
+def mount(words: Sequence[str]) -> None:
+    """Adds all sub-commands; only the one that was called is imported, because torch and web3 load for seconds.
+
+    Args:
+        words: Of the command line, without options.
+    """
+    called = words[0] if words else None
     for name, (module, help_text) in _ROOMS.items():
         room = importlib.import_module(module).app if name == called else typer.Typer(help=help_text)
         if name != called:
             room.command("…", hidden=True)(_placeholder)
         app.add_typer(room, name=name, help=help_text)
+    app.add_typer(audit_app(words[1:2] if called == _AUDIT else ()), name=_AUDIT, help=_AUDIT_HELP)
     for name, help_text in _GOVERNOR_COMMANDS.items():
         command = getattr(importlib.import_module(_GOVERNOR_ROOM), name) if name == called else _placeholder
         app.command(name, help=help_text if name != called else None)(command)
@@ -77,7 +85,7 @@ def main() -> None:
     words = sys.argv[1:]
     debug = _DEBUG in words
     try:
-        mount(next((word for word in words if not word.startswith("-")), None))
+        mount([word for word in words if not word.startswith("-")])
         # Where --debug stands does not matter: it is typed behind a command that has just failed.
         code = app([_DEBUG] * debug + [word for word in words if word != _DEBUG], standalone_mode=False)
     except KeyboardInterrupt:

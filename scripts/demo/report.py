@@ -148,10 +148,10 @@ def last_screen(
     console.print(time_table(screen.spent))
     console.print(f"[bold green]{replay[-1]}[/bold green]", highlight=False)
     console.print(f"{data.note} The whole demo took {screen.seconds:.0f} s.", highlight=False)
-    further(console, _commands(watcher.network), kept=keep)
+    further(console, _commands(watcher.network, data.test_words), kept=keep)
 
 
-def _commands(network: net.DemoNetwork) -> list[tuple[str, str]]:
+def _commands(network: net.DemoNetwork, test_words: Path | None) -> list[tuple[str, str]]:
     names = network.folder / "names.toml"
     write_names(names)
     chain = f"--deployment {network.deployment} --rpc {network.chain.url} --names {names}"
@@ -159,10 +159,12 @@ def _commands(network: net.DemoNetwork) -> list[tuple[str, str]]:
     keys = f"--auditor-key {network.folder / 'auditor' / KEYSTORE_NAME} --passphrase-file {network.passphrase_file}"
     ipfs = f"--ipfs {network.kubo.rpc_url}"
     fedrx = ".venv/bin/fedrx"
+    words = test_words or "FOLDER"
     return [
         (f"{fedrx} audit trail {chain}", "everything that happened, in plain sentences"),
         (f"{fedrx} audit show {chain} --round 2", "one round: who is in it, who was refused and why"),
         (f"{fedrx} audit explorer {chain}", "the same in a browser, each item with its proof"),
+        (f"{fedrx} audit score {chain} {ipfs} --words {words} -o scores.json", "how each model reads, on your words"),
         (f"{fedrx} audit report {chain} {ipfs} {keys} -o report.html", "what a regulator gets, signed by the auditor"),
         (f"{fedrx} audit bundle {chain} {ipfs} -o rounds.bundle", "all rounds in one file, to verify offline"),
         (f"{fedrx} audit replay {chain} {ipfs} {keys}", "recompute every global model"),

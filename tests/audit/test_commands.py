@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from audit.auditor_keys import NewAuditorKey, make_auditor_key, open_auditor_keys
-from audit.commands import app
 from protocol import ledger_calls as calls
 from protocol import ledger_events as ev
 from protocol.deployment import encode_deployment
@@ -26,6 +25,7 @@ from protocol.joining import auditor_fingerprint
 from protocol.result import encode_verdicts, make_verdicts, verdicts_root
 from protocol.verdicts import VerdictCode
 from tests.aggregator.network import Network
+from tests.audit.auditor_app import app
 from tests.fixtures_chain import ContractWorld
 from tests.fixtures_ipfs import IPFSSwarm
 

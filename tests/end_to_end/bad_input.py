@@ -66,7 +66,7 @@ def fedrx(*words: str | Path) -> subprocess.CompletedProcess[str]:
     It is forked from one that has imported the command line: to import it again for each would take most of the time.
     """
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload([__name__, "node.commands", "aggregator.commands", "audit.commands"])
+    server.set_forkserver_preload([__name__, "node.commands", "aggregator.commands", "tests.audit.auditor_app"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         process = server.Process(target=_run, args=([str(word) for word in words], folder))

@@ -8,7 +8,6 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from audit.commands import app
 from node.consent.desk import ConsentDesk
 from node.consent.proving import Prover
 from node.consent.traces import traces_of
@@ -19,6 +18,7 @@ from protocol.identifiers import RoundId
 from protocol.joining import KeyDocument, audit_key_commitment, key_document_digest
 from protocol.sample_proof import encode_sample_proof
 from protocol.site_audit_key import SiteAuditKey, encode_site_audit_key
+from tests.audit.auditor_app import app
 from tests.fixtures_chain import ContractWorld
 from tests.node.data_builders import AUDIT_KEY, SITE_ID, grant_of
 from tests.node.site_world import NAMES, SiteWorld

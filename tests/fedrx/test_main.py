@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fedrx.audit_commands import COMMANDS, audit_app
 from protocol import errors
 from protocol.errors import FederationError
 
@@ -44,6 +46,20 @@ def test_help_names_every_room_and_loads_none_of_them() -> None:
     for word in ("node", "aggregator", "audit", "governor", "deploy", "genesis", "invite", "admit"):
         assert word in done.stdout
     assert done.stdout.strip().endswith("[]")
+
+
+def test_the_list_of_audit_commands_says_what_their_own_help_says() -> None:
+    whole = audit_app(COMMANDS)
+    assert len(whole.registered_commands) == len(COMMANDS)
+    for command in whole.registered_commands:
+        assert command.callback is not None
+        assert (inspect.getdoc(command.callback) or "").split("\n\n")[0] == COMMANDS[command.name or ""][1]
+
+
+def test_the_list_of_audit_commands_loads_none_of_them() -> None:
+    code = "from fedrx.audit_commands import audit_app; audit_app(()); import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sqlalchemy", "numpy", "rlp", "requests"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("room", ["node", "aggregator", "audit", "governor"])

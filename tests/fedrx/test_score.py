@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from audit.accuracy import read_scores
 from audit.scores import Scores, encode_scores
 from fedrx import scoring
-from fedrx.audit_commands import app
 from learning.backbones import make_backbone
 from learning.evaluation import evaluate
 from learning.lexicon_index import LexiconIndex
@@ -26,6 +25,7 @@ from protocol.errors import AuditError, ConfigError, LearningError, MalformedErr
 from protocol.identifiers import CID, Digest
 from protocol.ledger_calls import SetAggregators
 from protocol.parameters import encode_parameters, parameters_digest
+from tests.audit.auditor_app import app
 from tests.contracts.setting import (
     LINEAGE,
     Network,

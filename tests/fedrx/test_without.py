@@ -17,7 +17,6 @@ import pytest
 
 from audit.auditor_keys import make_auditor_key, open_auditor_keys
 from fedrx import without_command
-from fedrx.audit_commands import app
 from fedrx.labelled_words import read_words
 from gateways.key_ring import keystore
 from gateways.key_ring.sealing import Argon2Cost
@@ -30,6 +29,7 @@ from protocol.parameters import encode_parameters
 from protocol.plan import PlannedTensor
 from protocol.tensors import TensorShape
 from protocol.update import encode_delta
+from tests.audit.auditor_app import app
 from tests.audit.stage import left_over, logs_of, store_of
 from tests.fedrx.governance import call
 from tests.learning.drawn_words import NAMES, draw_word

@@ -28,8 +28,7 @@ def loaded(code: str) -> set[str]:
     [
         "node.commands",
         "node.status",
-        "audit.commands",
-        "fedrx.audit_commands",
+        "tests.audit.auditor_app",
         "aggregator.commands",
         "fedrx.governor_commands",
     ],

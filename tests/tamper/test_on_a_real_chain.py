@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import update
 from typer.testing import CliRunner
 
-from audit.commands import app
 from audit.index.database import open_database
 from audit.index.tables import EventRow
 from audit.pieces import FetchLimits
@@ -26,6 +25,7 @@ from protocol.deployment import encode_deployment
 from protocol.errors import AuditError, MalformedError
 from protocol.identifiers import CID, AccountAddress, digest_of, site_id_of
 from tests.aggregator.network import Network
+from tests.audit.auditor_app import app
 from tests.fixtures_chain import ContractWorld
 from tests.fixtures_ipfs import IPFSSwarm
 from tests.tamper.detecting import Found, lines_of

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 from audit.bundle.checking import verify_bundle
 from audit.bundle.making import BundleOptions, Sources, make_bundle
 from audit.bundle.manifest import HEADERS_NAME
-from audit.commands import app
 from audit.findings import Outcome
 from audit.proofs.validators import Validators, encode_validators
 from audit.replay import ReplayOptions
 from protocol.errors import AuditError
+from tests.audit.auditor_app import app
 from tests.audit.bundle.stage import Parts
 from tests.audit.paper_chain import PaperChain, paper_chain
 from tests.audit.sealed_chain import KEYS, Sealing, resealed, sealed_chain, validators_on, with_items

@@ -16,7 +16,6 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from audit.commands import app
 from audit.explorer.app import build_app
 from audit.explorer.chronicle import Chronicle
 from audit.explorer.transactions import TransactionReader
@@ -31,6 +30,7 @@ from protocol.history import History
 from protocol.identifiers import TxHash
 from protocol.ledger_calls import WithdrawConsents
 from tests.architecture.tree import ROOT
+from tests.audit.auditor_app import app
 from tests.contracts.setting import GENESIS, LINEAGE, attest_call, digest, set_up
 from tests.fixtures_chain import ContractWorld
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from audit.commands import app
 from audit.proofs.cosigned import by_block, disagreement, merged, require_cosigned, statements_of
 from audit.proofs.cosigners import Cosigners, SiteAccount, cosigners_of, encode_cosigners, parse_cosigners
 from protocol import ledger_events as ev
@@ -21,6 +20,7 @@ from protocol.cosigning import CosignedCheckpoint, cosign, encode_cosigned, pars
 from protocol.errors import AuditError, ConfigError, MalformedError
 from protocol.identifiers import AccountAddress, BlockHash, Digest, TxHash, site_id_of
 from protocol.ledger_events import LocatedEvent, Position
+from tests.audit.auditor_app import app
 
 KEYS = {slug: bytes([number]) * 32 for number, slug in enumerate(("dhaka", "north", "old-town"), start=1)}
 NEW_KEY = b"\x09" * 32

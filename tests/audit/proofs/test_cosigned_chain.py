@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audit.commands import app
 from protocol.account_signatures import account_of
 from protocol.checkpoint import Checkpoint
 from protocol.cosigning import CosignedCheckpoint, cosign, encode_cosigned
@@ -16,6 +15,7 @@ from protocol.deployment import encode_deployment
 from protocol.errors import AuditError
 from protocol.identifiers import Digest, site_id_of
 from protocol.ledger_calls import AdmitSite, PublishConsentRoot
+from tests.audit.auditor_app import app
 from tests.fixtures_chain import ContractWorld
 
 pytestmark = pytest.mark.chain

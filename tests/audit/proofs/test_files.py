@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audit.commands import app
 from audit.names import Names
 from audit.proofs.checkpoint import encode_checkpoint, last_block, read_checkpoint
 from audit.proofs.cosigners import read_cosigners
@@ -18,6 +17,7 @@ from audit.site_command import read_audit_key, read_sample_proof
 from protocol.checkpoint import Checkpoint
 from protocol.errors import ConfigError, MalformedError
 from protocol.identifiers import AccountAddress, BlockHash
+from tests.audit.auditor_app import app
 
 BLOCK = Checkpoint(31337, AccountAddress(b"\x0a" * 20), 50, BlockHash(b"\x01" * 32))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audit.commands import app
 from audit.proofs.validators import read_validators
 from gateways.ledger.block_bytes import parse_header
 from gateways.ledger.block_reader import BlockReader
 from gateways.ledger.rpc import RPCEndpoint
 from protocol.deployment import encode_deployment
 from protocol.errors import AuditError, ConfigError, FederationError
+from tests.audit.auditor_app import app
 from tests.audit.paper_chain import PaperChain, paper_chain
 from tests.audit.sealed_chain import KEYS, VALIDATORS, Sealing, account, sealed_chain
 from tests.audit.served_chain import ServedChain

@@ -13,7 +13,6 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.accuracy import NO_SCORES, Accuracy
-from audit.commands import app
 from audit.lineage import generations
 from audit.names import Names
 from audit.proof_commands import _chosen
@@ -30,6 +29,7 @@ from protocol.history import History
 from protocol.identifiers import AccountAddress, digest_of, lineage_id_of
 from protocol.ports import BlockHeader
 from protocol.verdicts import VerdictCode
+from tests.audit.auditor_app import app
 from tests.audit.stage import change, honest_network, logs_of, run
 from tests.protocol.builders import Network
 
