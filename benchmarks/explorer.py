@@ -31,7 +31,8 @@ REPORT = """\
 
 {machine}, Python {python}, {cores} cores with a load of {before:.1f} before and {after:.1f} after; headless Chromium
 {browser}, {width} × {height}. {events:,} made-up events of {rounds} rounds × {sites} sites, written into the index in
-{fill_seconds:.1f} s; what their transactions cost was added in {costs_seconds:.1f} s without a chain to ask.
+{fill_seconds:.1f} s; what their transactions cost was added in {costs_seconds:.1f} s without a chain to ask. Each model
+has a score, as with `--scores`.
 
 Milliseconds from the start of the navigation, {repeats} times each after one that is not counted; the last byte's time
 is the server's part.

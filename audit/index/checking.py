@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, select
 from audit.broken_rules import CheckedHistory
 from audit.index.database import deployment_number
 from audit.index.filling import row_of
-from audit.index.tables import FILL_ANEW, LAST_PLACE, EventRow, PageRow, block_and_log
+from audit.index.tables import FILL_ANEW, LAST_PLACE, LOG_BITS, EventRow, PageRow, block_and_log, place_of
 from audit.names import Names
 from gateways.database_errors import translated
 from protocol.errors import AuditError, ConfigError, MalformedError
@@ -57,7 +57,10 @@ def check_index(engine: Engine, ledger: Ledger, names: Names) -> CheckedIndex:
             checked.take(located)
             yield row_of(number, located)
 
-    compared = same_rows(rows_of(engine, number), told(), hint=FILL_ANEW)
+    # Somebody else may fill the index on meanwhile: no row behind what it had read then.
+    rows = rows_of(engine, number, place_of(last + 1, 0) - 1)
+    compared = same_rows(rows, told(), hint=FILL_ANEW)
+    _refuse_rows_behind_the_end(engine, number)
     for block, kept in pages_of(engine, number).items():
         check_page(block, kept, ledger.block_hash(block))
     return CheckedIndex(compared, checked.broken())
@@ -104,6 +107,7 @@ def last_block_of(engine: Engine, number: int) -> int:
     """The last block that the index says it has read.
 
     Raises:
+        AuditError: It says no number.
         ConfigError: The index holds nothing of this deployment.
     """
     pages = select(func.max(PageRow.last_block)).where(PageRow.deployment == number)
@@ -111,7 +115,19 @@ def last_block_of(engine: Engine, number: int) -> int:
         last = connection.execute(pages).scalar_one_or_none()
     if last is None:
         raise ConfigError("the index holds nothing of this deployment", hint="fedrx audit trail --index fills it")
-    return int(last)
+    if not isinstance(last, int):
+        raise AuditError("the index does not say how far it has read", hint=FILL_ANEW)
+    return last
+
+
+def _refuse_rows_behind_the_end(engine: Engine, number: int) -> None:
+    """In one statement, so that a page that comes meanwhile is seen with its rows or not at all."""
+    end = select((func.max(PageRow.last_block) + 1) * (1 << LOG_BITS)).where(PageRow.deployment == number)
+    behind = select(EventRow.__table__).where(EventRow.deployment == number, EventRow.place >= end.scalar_subquery())
+    with translated("the index"), engine.connect() as connection:
+        row = connection.execute(behind.order_by(EventRow.place).limit(1)).mappings().one_or_none()
+    if row is not None:
+        raise AuditError(_how_it_differs(dict(row), None), hint=FILL_ANEW)
 
 
 def rows_of(engine: Engine, number: int, last: int = LAST_PLACE) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-_LOG_BITS = 24
+LOG_BITS = 24
 """Room for 16 million logs in a block; a block number then keeps 39 bits."""
 LAST_PLACE = 2**63 - 1
 """Behind every log."""
@@ -79,11 +79,11 @@ def place_of(block_number: int, log_index: int) -> int:
     Raises:
         OverflowError: Beyond what a signed 64-bit number holds.
     """
-    if not 0 <= log_index < 1 << _LOG_BITS or not 0 <= block_number < 1 << (63 - _LOG_BITS):
+    if not 0 <= log_index < 1 << LOG_BITS or not 0 <= block_number < 1 << (63 - LOG_BITS):
         raise OverflowError(f"log {log_index} of block {block_number}")
-    return block_number << _LOG_BITS | log_index
+    return block_number << LOG_BITS | log_index
 
 
 def block_and_log(place: int) -> tuple[int, int]:
     """Block number and log index of a place."""
-    return place >> _LOG_BITS, place & ((1 << _LOG_BITS) - 1)
+    return place >> LOG_BITS, place & ((1 << LOG_BITS) - 1)

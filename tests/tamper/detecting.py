@@ -156,7 +156,7 @@ def refused_to_connect(server: JSONRPCServer, other: JSONRPCServer) -> list[Foun
 def changed_index(index: Engine, ledger: Teller) -> list[Found]:
     """What ``fedrx audit check-index`` finds."""
     words = {"changed an event": "changed", "leaves out an event": "left out", "holds an event": "invented"}
-    words |= {"another hash of block": "changed", "no hash of block": "changed"}
+    words |= {"another hash of block": "changed", "no hash of block": "changed", "how far it has read": "changed"}
     try:
         check_index(index, ledger, NAMES)
     except AuditError as error:

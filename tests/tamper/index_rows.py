@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from audit.index.event_codec import encode_event, parse_event
 from audit.index.tables import EventRow, PageRow
@@ -99,6 +99,21 @@ def pages_that_were_never_read(it: Connection) -> None:
     last = it.execute(select(PageRow.last_block).order_by(PageRow.last_block.desc()).limit(1)).scalar_one()
     it.execute(delete(EventRow).where(EventRow.kind.in_(["suite-sealed"])))
     it.execute(update(PageRow).where(PageRow.last_block == last).values(last_block=last + 100))
+
+
+@mutation(INDEX_WRITER, INVENTED, "site-suspended in block")
+def row_behind_the_end(it: Connection) -> None:
+    """An event stands in the index behind the last block that it has read"""
+    row = dict(
+        it.execute(select(EventRow.__table__).where(EventRow.kind == "site-suspended").limit(1)).mappings().one()
+    )
+    it.execute(insert(EventRow).values(row | {"place": row["place"] + (1 << 50)}))
+
+
+@mutation(INDEX_WRITER, CHANGED, "how far it has read")
+def no_number(it: Connection) -> None:
+    """The index says no number as the last block that it has read"""
+    it.execute(text("UPDATE pages SET last_block = 'all' WHERE last_block = (SELECT max(last_block) FROM pages)"))
 
 
 @mutation(INDEX_WRITER, CHANGED, "another hash of block")

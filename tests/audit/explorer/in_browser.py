@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
+from audit.accuracy import Accuracy
 from protocol import ledger_events as ev
 from tests.audit.explorer.made_up import (
     MadeUpNetwork,
@@ -22,6 +23,7 @@ from tests.audit.explorer.made_up import (
     lineage_id,
     site,
 )
+from tests.audit.explorer.made_up_scores import made_up_scores
 
 FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
@@ -41,12 +43,13 @@ class Served:
 def served_explorer(folder: Path, rounds: int, sites: int) -> Iterator[Served]:
     network = MadeUpNetwork(rounds, sites)
     began = time.perf_counter()
-    chronicle = chronicle_of(ToldChain(network.events), folder)
+    chain = ToldChain(network.events)
+    chronicle = chronicle_of(chain, folder)
     filled = time.perf_counter()
     while chronicle.learn_costs():
         pass
     learnt = time.perf_counter()
-    app = app_of(chronicle, network.names)
+    app = app_of(chronicle, network.names, Accuracy([made_up_scores(network, chain.identity)]))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from audit.accuracy import NO_SCORES, Accuracy
 from audit.explorer.app import build_app
 from audit.explorer.chronicle import Chronicle
 from audit.index.costs import TxCost
@@ -218,9 +219,9 @@ def chronicle_of(chain: ToldChain, folder: Path) -> Chronicle:
     return Chronicle(engine, chain, chain, Names([LINEAGE]), lambda _block, _head: None)  # type: ignore[arg-type]
 
 
-def app_of(chronicle: Chronicle, names: Names) -> FastAPI:
+def app_of(chronicle: Chronicle, names: Names, accuracy: Accuracy = NO_SCORES) -> FastAPI:
     """The explorer; nobody answers at its RPC endpoint."""
-    return build_app(chronicle, RPCEndpoint(NOWHERE, timeout_seconds=1.0), names)
+    return build_app(chronicle, RPCEndpoint(NOWHERE, timeout_seconds=1.0), names, accuracy)
 
 
 def site(number: int) -> SiteId:

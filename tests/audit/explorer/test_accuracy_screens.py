@@ -9,17 +9,15 @@ import pytest
 from fastapi.testclient import TestClient
 
 from audit.accuracy import Accuracy, ScoredModel
-from audit.explorer.app import build_app
 from audit.explorer.charts import Point, interval_chart
 from audit.lineage import generations
-from gateways.ledger.rpc import RPCEndpoint
 from protocol.history import History
 from tests.audit.explorer.made_up import (
     ABORTED,
     FAILED,
-    NOWHERE,
     MadeUpNetwork,
     ToldChain,
+    app_of,
     chronicle_of,
     digest,
     lineage_id,
@@ -50,8 +48,7 @@ def scored(network: MadeUpNetwork, accuracy: Accuracy) -> dict[int | None, Score
 @pytest.fixture(scope="module")
 def client(network: MadeUpNetwork, accuracy: Accuracy, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     chronicle = chronicle_of(ToldChain(network.events), tmp_path_factory.mktemp("explorer"))
-    endpoint = RPCEndpoint(NOWHERE, timeout_seconds=1.0)
-    return TestClient(build_app(chronicle, endpoint, network.names, accuracy), base_url="http://127.0.0.1")
+    return TestClient(app_of(chronicle, network.names, accuracy), base_url="http://127.0.0.1")
 
 
 def text_of(page: str) -> str:
