@@ -157,9 +157,8 @@ def _column(bar: Bar, x: float, step: float, top: int) -> Markup:
             high, low = _y((below + part.value) / top), _y(below / top)
             height = max(_LEAST, round(low - high, 1))
             drawn.append(
-                Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(
-                    part.look, left, round(low - height, 1), width, height
-                )
+                Markup('<rect class="%s" x="%s" y="%s" width="%s" height="%s"/>')
+                % (part.look, left, round(low - height, 1), width, height)
             )
             below += part.value
     if bar.flag:
@@ -175,16 +174,16 @@ def _dot(point: Point, x: float, step: float, bottom: float, top: float) -> Mark
     middle, radius = round(x + step / 2, 1), round(min(_DOT, step * 0.45), 1)
     share, low, high = (_y((value - bottom) / (top - bottom)) for value in (point.share or 0.0, point.low, point.high))
     drawn = Markup(
-        '<line class="interval" x1="{}" x2="{}" y1="{}" y2="{}"/><circle class="share {}" cx="{}" cy="{}" r="{}"/>'
-    ).format(middle, middle, low, high, point.look, middle, share, radius)
+        '<line class="interval" x1="%s" x2="%s" y1="%s" y2="%s"/><circle class="share %s" cx="%s" cy="%s" r="%s"/>'
+    ) % (middle, middle, low, high, point.look, middle, share, radius)
     return _target(point.href, point.says, x, step, drawn)
 
 
 def _target(href: str, says: str, x: float, step: float, drawn: Markup) -> Markup:
     # The whole column is the target; the keyboard finds the same links in the table.
     return Markup(
-        '<a href="{}" tabindex="-1"><title>{}</title><rect class="whole" x="{}" y="{}" width="{}" height="{}"/>{}</a>'
-    ).format(href, says, round(x, 2), _TOP, round(step, 2), HEIGHT - _BOTTOM - _TOP, drawn)
+        '<a href="%s" tabindex="-1"><title>%s</title><rect class="whole" x="%s" y="%s" width="%s" height="%s"/>%s</a>'
+    ) % (href, says, round(x, 2), _TOP, round(step, 2), HEIGHT - _BOTTOM - _TOP, drawn)
 
 
 def _y(share: float) -> float:
