@@ -14,8 +14,9 @@ from audit.names import Names
 from gateways.key_ring import read_passphrase
 from protocol.errors import ConfigError
 from protocol.identifiers import LineageId
+from protocol.ledger_calls import DeclareAuditorKeyUse
 from protocol.ledger_events import LocatedEvent
-from protocol.ports import Ledger
+from protocol.ports import ChainIdentity, Ledger
 
 logger = structlog.get_logger(__name__)
 
@@ -58,12 +59,39 @@ def declare_use(
     Raises:
         LedgerError: The chain did not take the declaration.
     """
+    if not send:
+        for sentence in undeclared_uses(ledger.identity, events, opened, lineage_id, rounds, names):
+            typer.echo(f"{sentence} (--declare)", err=True)
+        return
     walk = walk_chain(events, ledger.identity, names)
     for call in uses_to_declare(walk, opened.keys, lineage_id, rounds):
-        where = f"{names.label(call.lineage_id)}, rounds {call.first_round} to {call.last_round}"
-        if send:
-            receipt = ledger.send(call)
-            typer.echo(f"declared the use of key {call.epoch} on {where} in tx {receipt.tx_hash}", err=True)
-            logger.info("auditor-key.declared", epoch=call.epoch, tx_hash=str(receipt.tx_hash))
-        else:
-            typer.echo(f"the use of key {call.epoch} on {where} is not declared on chain (--declare)", err=True)
+        receipt = ledger.send(call)
+        typer.echo(f"declared {_use(call, names)} in tx {receipt.tx_hash}", err=True)
+        logger.info("auditor-key.declared", epoch=call.epoch, tx_hash=str(receipt.tx_hash))
+
+
+def undeclared_uses(
+    identity: ChainIdentity,
+    events: Sequence[LocatedEvent],
+    opened: AuditorKeys,
+    lineage_id: LineageId | None,
+    rounds: Collection[int] | None,
+    names: Names,
+) -> tuple[str, ...]:
+    """Which uses of the key the chain does not know of, in words.
+
+    Args:
+        identity: The deployment.
+        events: All event logs.
+        opened: What is used.
+        lineage_id: On one lineage; None for all.
+        rounds: On these rounds' numbers; None for all.
+        names: Labels.
+    """
+    calls = uses_to_declare(walk_chain(events, identity, names), opened.keys, lineage_id, rounds)
+    return tuple(f"{_use(call, names)} is not declared on chain" for call in calls)
+
+
+def _use(call: DeclareAuditorKeyUse, names: Names) -> str:
+    where = f"{names.label(call.lineage_id)}, rounds {call.first_round} to {call.last_round}"
+    return f"the use of key {call.epoch} on {where}"

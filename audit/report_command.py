@@ -14,7 +14,7 @@ from audit.accuracy import accuracy_of, read_scores
 from audit.connections import ChainOptions, all_events, connect_ledger, ipfs_options, open_stores
 from audit.findings import ReplayFinding
 from audit.given import parse_lineage
-from audit.key_use import open_keys
+from audit.key_use import open_keys, undeclared_uses
 from audit.names import read_names
 from audit.options import (
     RPCURL,
@@ -83,7 +83,8 @@ def report_command(
     accuracy = accuracy_of(files, [ledger.identity])
     head = ledger.head()
     events = [event for event in all_events(ledger) if event.position.block_number <= head.number]
-    found = None
+    found: ReplayFinding | None = None
+    undeclared: tuple[str, ...] = ()
     if ipfs:
         options = ReplayOptions(
             keys=keys.keys if keys else (),
@@ -93,8 +94,13 @@ def report_command(
             work_folder=work_folder,
             names=labels,
         )
+        if keys:
+            undeclared = undeclared_uses(ledger.identity, events, keys, options.lineage_id, options.rounds, labels)
+            for sentence in undeclared:
+                typer.echo(f"{sentence} (fedrx audit replay --declare)", err=True)
         found = _replayed(ledger.identity, events, ipfs, options)
-    report = report_of(Sources(ledger.identity, head, events, found, _software(), accuracy), scope, labels)
+    sources = Sources(ledger.identity, head, events, found, _software(), accuracy, undeclared)
+    report = report_of(sources, scope, labels)
     data = report_html(report) if out.suffix == ".html" else _pdf(report)
     write_atomically(out, data)
     typer.echo(f"{sum(len(section.lines) for section in report.sections)} lines in {out}")

@@ -196,7 +196,10 @@ def _replay(sources: Sources, names: Names) -> Section:
         lead = f"No model was recomputed for this report (fedrx audit replay does it). The event logs show {found}."
         return Section("Replay", lead, faults)
     lead = "What recomputing the rounds from the event logs and IPFS gave, byte for byte."
-    return Section("Replay", lead, tuple(Line(text.strip()) for text in replay_lines(sources.replayed, names)))
+    undeclared = (f"note: {sentence}" for sentence in sources.undeclared)
+    return Section(
+        "Replay", lead, tuple(Line(text.strip()) for text in (*replay_lines(sources.replayed, names), *undeclared))
+    )
 
 
 def _limits() -> Section:

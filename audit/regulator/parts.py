@@ -91,3 +91,5 @@ class Sources:
     """Name and version of what made it."""
     accuracy: Accuracy = NO_SCORES
     """What scores files say of the models."""
+    undeclared: tuple[str, ...] = ()
+    """Uses of the auditor's key for the replay that the chain does not know of."""

@@ -56,11 +56,12 @@ def made(
     *,
     replayed: bool = False,
     accuracy: Accuracy = NO_SCORES,
+    undeclared: tuple[str, ...] = (),
 ) -> Report:
     last = logs[-1].position
     head = BlockHeader(last.block_number, last.block_hash, last.timestamp)
     finding = run(network) if replayed else None
-    sources = Sources(network.identity, head, logs, finding, (("Software", "fedrx 1"),), accuracy)
+    sources = Sources(network.identity, head, logs, finding, (("Software", "fedrx 1"),), accuracy, undeclared)
     return report_of(sources, scope, NAMES)
 
 
@@ -119,6 +120,8 @@ def test_what_was_not_replayed_is_said_and_what_was_is_told(network: Network, lo
     assert not untold.lines
     told = section(made(network, logs_of(network), replayed=True), "Replay")
     assert told.lines[-1].text == "3 of 3 global models recomputed, same bytes"
+    secret = made(network, logs_of(network), replayed=True, undeclared=("the use of key 1 is not declared on chain",))
+    assert section(secret, "Replay").lines[-1].text == "note: the use of key 1 is not declared on chain"
 
 
 def test_scores_are_told_with_their_maker_and_without_a_transaction(
