@@ -5,6 +5,8 @@ A value is on disk when ``record`` returns. Several processes may read while one
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Integer, LargeBinary, String, create_engine, delete, event, insert, select
@@ -13,6 +15,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gateways.database_errors import tell_full_disk, translated
 from protocol.canonical_json import JSONValue, encode, parse
+
+_PRAGMA_SECONDS, _PRAGMA_PAUSE_SECONDS = 10.0, 0.01
 
 
 class _Base(DeclarativeBase):
@@ -106,5 +110,19 @@ def set_pragmas(engine: Engine, *pragmas: str) -> None:
     def _set(connection: Connection, _record: object) -> None:
         cursor = connection.cursor()  # type: ignore[attr-defined]
         for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
+            _patiently(cursor, f"PRAGMA {pragma}")
         cursor.close()
+
+
+def _patiently(cursor: sqlite3.Cursor, statement: str) -> None:
+    """Turning to WAL does not wait for another process that does the same, whatever time-out the connection has."""
+    deadline = time.monotonic() + _PRAGMA_SECONDS
+    while True:
+        try:
+            cursor.execute(statement)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PRAGMA_PAUSE_SECONDS)
+        else:
+            return
